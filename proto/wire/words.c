@@ -1,0 +1,47 @@
+/* The words that stand for numbers in objects.h and replication.h. */
+#include <string.h>
+#include "proto/wire/replication.h"
+
+static const char *word(const char *const *words, size_t n, uint32_t i)
+{
+	return i < n && words[i] != NULL ? words[i] : "?";
+}
+
+const char *object_kind_name(uint32_t kind)
+{
+	static const char *const words[] = { [OBJECT_BUNDLE] = "bundle", [OBJECT_CERTIFICATE] = "certificate",
+		[OBJECT_CA] = "ca-certificate", [OBJECT_REQUEST] = "request", [OBJECT_DEFAULT] = "default",
+		[OBJECT_CHAIN] = "chain", [OBJECT_NODE] = "node", [OBJECT_SETTING] = "setting",
+		[OBJECT_SECRET] = "secret", [OBJECT_TOKEN] = "token", [OBJECT_STAPLE] = "staple",
+		[OBJECT_ACTIVATION] = "activation", [OBJECT_PIPELINE] = "pipeline", [OBJECT_SYNCSET] = "syncset",
+		[OBJECT_FLOOR] = "floor" };
+	return word(words, CS_COUNT(words), kind);
+}
+
+static const char *const roles[] = { "none", "primary", "backup", "traffic" };
+
+const char *node_role_name(uint32_t role)
+{
+	return word(roles, CS_COUNT(roles), role);
+}
+
+uint32_t node_role_of(const char *name)
+{
+	for (uint32_t i = ROLE_PRIMARY; i < CS_COUNT(roles); i++)
+		if (strcmp(name, roles[i]) == 0)
+			return i;
+	return ROLE_NONE;
+}
+
+const char *cert_state_name(uint32_t state)
+{
+	static const char *const words[] = { [CERT_STAGED] = "staged", [CERT_VERIFIED] = "verified",
+		[CERT_ACTIVE] = "active", [CERT_RETIRED] = "retired", [CERT_REJECTED] = "rejected" };
+	return word(words, CS_COUNT(words), state);
+}
+
+const char *probe_result_name(uint32_t result)
+{
+	static const char *const words[] = { "unknown", "match", "old", "default", "wrong", "down" };
+	return word(words, CS_COUNT(words), result);
+}
