@@ -15,7 +15,8 @@ CS_MUST enum cs_err cs_buf_add(struct cs_buf *self, const void *bytes, size_t n)
 /* Room for N more bytes; the caller writes to self->p + self->n and raises self->n. */
 CS_MUST enum cs_err cs_buf_reserve(struct cs_buf *self, size_t n);
 CS_MUST enum cs_err cs_buf_printf(struct cs_buf *self, const char *fmt, ...) CS_PRINTF(2, 3);
-/* Text with a NUL behind it that does not count; valid until the next change; "" when memory is out. */
+/* Text with a NUL behind it that does not count; valid until the next change; "" when memory is
+ * out. */
 const char *cs_buf_text(struct cs_buf *self);
 /* Drops the first N bytes. */
 void cs_buf_consume(struct cs_buf *self, size_t n);

@@ -1,4 +1,5 @@
-/* proto/base/cs.h: the few words that every file of certspan speaks: result codes, ownership, views. */
+/* proto/base/cs.h: the few words that every file of certspan speaks: result codes, ownership,
+ * views. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

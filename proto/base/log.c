@@ -24,13 +24,16 @@ void cs_log_setup(const char *r, const char *n, enum cs_log_format f, enum cs_lo
 
 static const char *level_word(enum cs_log_level level)
 {
-	static const char *const words[] = { [CS_LOG_ERROR] = "error", [CS_LOG_WARNING] = "warning",
-		[CS_LOG_NOTICE] = "notice", [CS_LOG_INFO] = "info", [CS_LOG_DEBUG] = "debug" };
+	static const char *const words[] = { [CS_LOG_ERROR] = "error",
+		[CS_LOG_WARNING] = "warning",
+		[CS_LOG_NOTICE] = "notice",
+		[CS_LOG_INFO] = "info",
+		[CS_LOG_DEBUG] = "debug" };
 	return words[level];
 }
 
-/* Control bytes, quotes and backslashes leave as JSON escapes in both formats; other bytes that are no
- * UTF-8 lead or tail are left to the reader's terminal: they cannot end a line. */
+/* Control bytes, quotes and backslashes leave as JSON escapes in both formats; other bytes that are
+ * no UTF-8 lead or tail are left to the reader's terminal: they cannot end a line. */
 static enum cs_err escaped(struct cs_buf *out, const char *text)
 {
 	for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
@@ -63,7 +66,7 @@ static enum cs_err json_field(struct cs_buf *out, const char *key, const char *v
 }
 
 static enum cs_err json_line(struct cs_buf *out, enum cs_log_level level, const char *when,
-	const struct cs_log_fields *f, const char *message)
+        const struct cs_log_fields *f, const char *message)
 {
 	CS_TRY(cs_buf_printf(out, "{\"time\":\"%s\",\"level\":\"%s\"", when, level_word(level)));
 	CS_TRY(json_field(out, "role", role));
@@ -77,7 +80,7 @@ static enum cs_err json_line(struct cs_buf *out, enum cs_log_level level, const 
 }
 
 static enum cs_err text_line(struct cs_buf *out, enum cs_log_level level, const char *when,
-	const struct cs_log_fields *f, const char *message)
+        const struct cs_log_fields *f, const char *message)
 {
 	if (isatty(STDERR_FILENO) == 0)
 		CS_TRY(cs_buf_printf(out, "<%d>", (int)level));
@@ -113,8 +116,9 @@ void cs_log_with(enum cs_log_level level, struct cs_log_fields fields, const cha
 	snprintf(when, sizeof(when), "%s.%03dZ", stamp, (int)(now % 1000));
 
 	CS_AUTO(cs_buf_free) struct cs_buf line = cs_buf_new(LINE_MAX_BYTES * 4);
-	const enum cs_err rc = format == CS_LOG_JSON ? json_line(&line, level, when, &fields, message)
-						     : text_line(&line, level, when, &fields, message);
+	const enum cs_err rc = format == CS_LOG_JSON
+	                               ? json_line(&line, level, when, &fields, message)
+	                               : text_line(&line, level, when, &fields, message);
 	if (rc == CS_OK && write(STDERR_FILENO, line.p, line.n) < 0)
 		return; /* nowhere left to say it */
 }

@@ -20,7 +20,8 @@ enum cs_err cs_unhex(const char *text, uint8_t *bytes, size_t n)
 
 	if (strlen(text) != 2 * n)
 		return CS_EMALFORMED;
-	if (sodium_hex2bin(bytes, n, text, 2 * n, NULL, &got, &end) != 0 || got != n || *end != '\0')
+	if (sodium_hex2bin(bytes, n, text, 2 * n, NULL, &got, &end) != 0 || got != n ||
+	        *end != '\0')
 		return CS_EMALFORMED;
 	return CS_OK;
 }
@@ -40,8 +41,8 @@ enum cs_err cs_unbase64url(const char *text, struct cs_buf *out)
 
 	CS_TRY(cs_buf_reserve(out, most));
 	if (sodium_base642bin(out->p + out->n, most, text, len, NULL, &got, &end,
-		    sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
-		end != text + len)
+	            sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
+	        end != text + len)
 		return CS_EMALFORMED;
 	out->n += got;
 	return CS_OK;
@@ -95,14 +96,18 @@ bool cs_endpoint_ok(const char *text, bool zero_ok)
 	return cs_text_ok(text, CS_ENDPOINT_MAX) && strpbrk(text, " /\\\"'") == NULL;
 }
 
-/* The length of the UTF-8 sequence at S, 0 if it is none (overlong forms and surrogates are none). */
+/* The length of the UTF-8 sequence at S, 0 if it is none (overlong forms and surrogates are none).
+ */
 static size_t utf8_len(const unsigned char *s)
 {
 	const unsigned char c = s[0];
 
 	if (c < 0x80)
 		return 1;
-	const size_t n = c >= 0xf0 && c <= 0xf4 ? 4 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xc2 && c < 0xe0 ? 2 : 0;
+	const size_t n = c >= 0xf0 && c <= 0xf4  ? 4
+	                 : c >= 0xe0 && c < 0xf0 ? 3
+	                 : c >= 0xc2 && c < 0xe0 ? 2
+	                                         : 0;
 	for (size_t i = 1; i < n; i++)
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;

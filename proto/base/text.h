@@ -10,7 +10,8 @@ CS_MUST enum cs_err cs_unhex(const char *text, uint8_t *bytes, size_t n);
 /* base64url without padding; OUT takes 4 * N / 3 + 4 bytes. */
 void cs_base64url(const uint8_t *bytes, size_t n, char *out);
 CS_MUST enum cs_err cs_unbase64url(const char *text, struct cs_buf *out);
-/* An object id or node name: 1 to CS_ID_MAX of [a-z0-9._:*@-], starting with a letter, digit, '*' or '@'. */
+/* An object id or node name: 1 to CS_ID_MAX of [a-z0-9._:*@-], starting with a letter, digit, '*'
+ * or '@'. */
 bool cs_id_ok(const char *text);
 /* A node name: an id of letters, digits and inner '-', at most 32. */
 bool cs_node_name_ok(const char *text);
@@ -18,7 +19,8 @@ bool cs_node_name_ok(const char *text);
 bool cs_endpoint_ok(const char *text, bool zero_ok);
 /* Valid UTF-8 without control bytes, at most MAX bytes. */
 bool cs_text_ok(const char *text, size_t max);
-/* TEXT copied into OUT with control bytes as \xNN and cut with "..." if it does not fit; for people. */
+/* TEXT copied into OUT with control bytes as \xNN and cut with "..." if it does not fit; for
+ * people. */
 const char *cs_show(const char *text, char *out, size_t size);
 /* "2026-11-24T22:43:08Z" into OUT (>= 24 bytes). */
 const char *cs_time_text(int64_t unix_s, char *out, size_t size);

@@ -13,7 +13,8 @@ enum cs_err channel_pair(int ends[2])
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
 		return cs_err_errno(errno);
 	for (int i = 0; i < 2; i++) {
-		const int size = BUFFER_BYTES; /* FORCE works for root; without it the default still takes one packet */
+		const int size = BUFFER_BYTES; /* FORCE works for root; without it the default still
+		                                  takes one packet */
 		if (setsockopt(ends[i], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) != 0)
 			(void)setsockopt(ends[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	}
@@ -35,7 +36,9 @@ static enum cs_err send_bytes(int fd, struct cs_bytes bytes, int pass_fd)
 		msg.msg_control = &control;
 		msg.msg_controllen = sizeof(control);
 		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-		*c = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+		*c = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)),
+			.cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS };
 		memcpy(CMSG_DATA(c), &pass_fd, sizeof(int));
 	}
 	for (;;) {
@@ -108,7 +111,10 @@ enum cs_err channel_receive(int fd, struct wire_packet *out, int *passed)
 		*passed = -1;
 	CS_TRY(cs_buf_reserve(&buf, CS_PACKET_MAX));
 	struct iovec iov = { buf.p, buf.cap };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct msghdr msg = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control) };
 	ssize_t n;
 	do
 		n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
@@ -117,7 +123,9 @@ enum cs_err channel_receive(int fd, struct wire_packet *out, int *passed)
 		return errno == EAGAIN ? CS_EAGAIN : CS_ECLOSED;
 	const int received = descriptor_of(&msg);
 	buf.n = (size_t)n;
-	enum cs_err rc = n == 0 ? CS_ECLOSED : (msg.msg_flags & MSG_TRUNC) != 0 ? CS_EMALFORMED : CS_OK;
+	enum cs_err rc = n == 0                             ? CS_ECLOSED
+	                 : (msg.msg_flags & MSG_TRUNC) != 0 ? CS_EMALFORMED
+	                                                    : CS_OK;
 	if (rc == CS_OK)
 		rc = wire_unpack(cs_buf_view(&buf), out);
 	if (rc == CS_OK && passed != NULL)

@@ -89,7 +89,8 @@ void loop_unwatch(struct loop *self, int fd)
 	(void)epoll_ctl(self->epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
-enum cs_err loop_after(struct loop *self, int64_t delay_ms, loop_timer_fn *fn, void *data, struct loop_timer **out)
+enum cs_err loop_after(
+        struct loop *self, int64_t delay_ms, loop_timer_fn *fn, void *data, struct loop_timer **out)
 {
 	struct loop_timer *t = malloc(sizeof(*t));
 

@@ -1,9 +1,10 @@
 /* proto/role/role.h: how a role process begins and lives (design section 3).
  *
- * The supervisor execs `certspan-ROLE` with descriptor 3 = its control channel. The role calls role_begin, which waits for
- * START, hardens the process (not dumpable, no core, ends with its parent, SIGPIPE ignored) and sets up the log. Then it
- * receives descriptors by FD packets, calls role_ready when it serves, and obeys STOP, CONFIG and the end of the channel
- * (the supervisor is gone: end at once). */
+ * The supervisor execs `certspan-ROLE` with descriptor 3 = its control channel. The role calls
+ * role_begin, which waits for START, hardens the process (not dumpable, no core, ends with its
+ * parent, SIGPIPE ignored) and sets up the log. Then it receives descriptors by FD packets, calls
+ * role_ready when it serves, and obeys STOP, CONFIG and the end of the channel (the supervisor is
+ * gone: end at once). */
 #pragma once
 #include "proto/wire/control.h"
 #include "proto/wire/packet.h"

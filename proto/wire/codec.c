@@ -36,15 +36,16 @@ static void *pb_at(void *message, size_t offset)
 	}
 typedef LIST_OF(const uint8_t) any_list; /* same layout as every list of messages */
 
-static enum cs_err to_pb(const struct wire_type *type, const void *plain, struct cs_arena *arena, void **out);
+static enum cs_err to_pb(
+        const struct wire_type *type, const void *plain, struct cs_arena *arena, void **out);
 
 static enum cs_err text_check(const char *text, size_t max)
 {
 	return text == NULL || strlen(text) <= max ? CS_OK : CS_ETOOBIG;
 }
 
-static enum cs_err list_to_pb(const struct wire_field *f, const void *plain, const ProtobufCFieldDescriptor *pb,
-	void *message, struct cs_arena *arena)
+static enum cs_err list_to_pb(const struct wire_field *f, const void *plain,
+        const ProtobufCFieldDescriptor *pb, void *message, struct cs_arena *arena)
 {
 	const any_list list = *PLAIN_AT(plain, f, any_list);
 
@@ -60,8 +61,8 @@ static enum cs_err list_to_pb(const struct wire_field *f, const void *plain, con
 	return CS_OK;
 }
 
-static enum cs_err texts_to_pb(const struct wire_field *f, const void *plain, const ProtobufCFieldDescriptor *pb,
-	void *message)
+static enum cs_err texts_to_pb(const struct wire_field *f, const void *plain,
+        const ProtobufCFieldDescriptor *pb, void *message)
 {
 	const struct wire_texts list = *PLAIN_AT(plain, f, struct wire_texts);
 
@@ -74,8 +75,8 @@ static enum cs_err texts_to_pb(const struct wire_field *f, const void *plain, co
 	return CS_OK;
 }
 
-static enum cs_err blobs_to_pb(const struct wire_field *f, const void *plain, const ProtobufCFieldDescriptor *pb,
-	void *message, struct cs_arena *arena)
+static enum cs_err blobs_to_pb(const struct wire_field *f, const void *plain,
+        const ProtobufCFieldDescriptor *pb, void *message, struct cs_arena *arena)
 {
 	const struct wire_blobs list = *PLAIN_AT(plain, f, struct wire_blobs);
 
@@ -94,8 +95,8 @@ static enum cs_err blobs_to_pb(const struct wire_field *f, const void *plain, co
 	return CS_OK;
 }
 
-static enum cs_err field_to_pb(const struct wire_field *f, const void *plain, const ProtobufCFieldDescriptor *pb,
-	void *message, struct cs_arena *arena)
+static enum cs_err field_to_pb(const struct wire_field *f, const void *plain,
+        const ProtobufCFieldDescriptor *pb, void *message, struct cs_arena *arena)
 {
 	switch (f->kind) {
 	case WIRE_K_u32:
@@ -119,7 +120,7 @@ static enum cs_err field_to_pb(const struct wire_field *f, const void *plain, co
 		if (b.n > f->max)
 			return CS_ETOOBIG;
 		*(ProtobufCBinaryData *)pb_at(message, pb->offset) =
-			(ProtobufCBinaryData){ b.n, (uint8_t *)(uintptr_t)b.p };
+		        (ProtobufCBinaryData){ b.n, (uint8_t *)(uintptr_t)b.p };
 		return CS_OK;
 	}
 	case WIRE_K_msg: {
@@ -138,7 +139,8 @@ static enum cs_err field_to_pb(const struct wire_field *f, const void *plain, co
 	return CS_EBUG;
 }
 
-static enum cs_err to_pb(const struct wire_type *type, const void *plain, struct cs_arena *arena, void **out)
+static enum cs_err to_pb(
+        const struct wire_type *type, const void *plain, struct cs_arena *arena, void **out)
 {
 	const ProtobufCMessageDescriptor *d = type->descriptor;
 	void *message = cs_arena_take(arena, d->sizeof_message);
@@ -165,18 +167,20 @@ enum cs_err wire_encode(const struct wire_type *type, const void *plain, struct 
 	return CS_OK;
 }
 
-static enum cs_err from_pb(const struct wire_type *type, void *message, struct cs_arena *arena, void *plain);
+static enum cs_err from_pb(
+        const struct wire_type *type, void *message, struct cs_arena *arena, void *plain);
 
-/* protobuf-c takes a NUL inside a string and then shows the shorter text; it gives no length, so text that came
- * from the wire with one is simply shorter: no check of ours looks at more than what is used. */
+/* protobuf-c takes a NUL inside a string and then shows the shorter text; it gives no length, so
+ * text that came from the wire with one is simply shorter: no check of ours looks at more than what
+ * is used. */
 static enum cs_err text_from_pb(const struct wire_field *f, const char *text, const char **out)
 {
 	*out = text != NULL ? text : "";
 	return text_check(text, f->max) == CS_OK ? CS_OK : CS_EMALFORMED;
 }
 
-static enum cs_err list_from_pb(const struct wire_field *f, const ProtobufCFieldDescriptor *pb, void *message,
-	struct cs_arena *arena, void *plain)
+static enum cs_err list_from_pb(const struct wire_field *f, const ProtobufCFieldDescriptor *pb,
+        void *message, struct cs_arena *arena, void *plain)
 {
 	const size_t n = *(size_t *)pb_at(message, pb->quantifier_offset);
 	void **v = *(void ***)pb_at(message, pb->offset);
@@ -192,8 +196,8 @@ static enum cs_err list_from_pb(const struct wire_field *f, const ProtobufCField
 	return CS_OK;
 }
 
-static enum cs_err texts_from_pb(const struct wire_field *f, const ProtobufCFieldDescriptor *pb, void *message,
-	void *plain)
+static enum cs_err texts_from_pb(
+        const struct wire_field *f, const ProtobufCFieldDescriptor *pb, void *message, void *plain)
 {
 	const size_t n = *(size_t *)pb_at(message, pb->quantifier_offset);
 	char **v = *(char ***)pb_at(message, pb->offset);
@@ -207,8 +211,8 @@ static enum cs_err texts_from_pb(const struct wire_field *f, const ProtobufCFiel
 	return CS_OK;
 }
 
-static enum cs_err blobs_from_pb(const struct wire_field *f, const ProtobufCFieldDescriptor *pb, void *message,
-	struct cs_arena *arena, void *plain)
+static enum cs_err blobs_from_pb(const struct wire_field *f, const ProtobufCFieldDescriptor *pb,
+        void *message, struct cs_arena *arena, void *plain)
 {
 	const size_t n = *(size_t *)pb_at(message, pb->quantifier_offset);
 	const ProtobufCBinaryData *v = *(ProtobufCBinaryData **)pb_at(message, pb->offset);
@@ -227,8 +231,8 @@ static enum cs_err blobs_from_pb(const struct wire_field *f, const ProtobufCFiel
 	return CS_OK;
 }
 
-static enum cs_err msg_from_pb(const struct wire_field *f, const ProtobufCFieldDescriptor *pb, void *message,
-	struct cs_arena *arena, void *plain)
+static enum cs_err msg_from_pb(const struct wire_field *f, const ProtobufCFieldDescriptor *pb,
+        void *message, struct cs_arena *arena, void *plain)
 {
 	void *sub = *(void **)pb_at(message, pb->offset), *item = NULL;
 
@@ -242,8 +246,8 @@ static enum cs_err msg_from_pb(const struct wire_field *f, const ProtobufCFieldD
 	return CS_OK;
 }
 
-static enum cs_err field_from_pb(const struct wire_field *f, const ProtobufCFieldDescriptor *pb, void *message,
-	struct cs_arena *arena, void *plain)
+static enum cs_err field_from_pb(const struct wire_field *f, const ProtobufCFieldDescriptor *pb,
+        void *message, struct cs_arena *arena, void *plain)
 {
 	switch (f->kind) {
 	case WIRE_K_u32:
@@ -256,7 +260,8 @@ static enum cs_err field_from_pb(const struct wire_field *f, const ProtobufCFiel
 		*PLAIN_AT(plain, f, bool) = *(protobuf_c_boolean *)pb_at(message, pb->offset) != 0;
 		return CS_OK;
 	case WIRE_K_text:
-		return text_from_pb(f, *(char **)pb_at(message, pb->offset), PLAIN_AT(plain, f, const char *));
+		return text_from_pb(
+		        f, *(char **)pb_at(message, pb->offset), PLAIN_AT(plain, f, const char *));
 	case WIRE_K_bytes: {
 		const ProtobufCBinaryData b = *(ProtobufCBinaryData *)pb_at(message, pb->offset);
 		*PLAIN_AT(plain, f, struct cs_bytes) = (struct cs_bytes){ b.data, b.len };
@@ -274,18 +279,21 @@ static enum cs_err field_from_pb(const struct wire_field *f, const ProtobufCFiel
 	return CS_EBUG;
 }
 
-static enum cs_err from_pb(const struct wire_type *type, void *message, struct cs_arena *arena, void *plain)
+static enum cs_err from_pb(
+        const struct wire_type *type, void *message, struct cs_arena *arena, void *plain)
 {
 	for (size_t i = 0; i < type->count; i++)
 		CS_TRY(field_from_pb(&type->fields[i], pb_field(type, i), message, arena, plain));
 	return CS_OK;
 }
 
-enum cs_err wire_decode(const struct wire_type *type, struct cs_bytes in, struct cs_arena *arena, void *plain)
+enum cs_err wire_decode(
+        const struct wire_type *type, struct cs_bytes in, struct cs_arena *arena, void *plain)
 {
 	ProtobufCAllocator allocator = { arena_alloc, arena_ignore, arena };
 
-	ProtobufCMessage *message = protobuf_c_message_unpack(type->descriptor, &allocator, in.n, in.p);
+	ProtobufCMessage *message =
+	        protobuf_c_message_unpack(type->descriptor, &allocator, in.n, in.p);
 	if (message == NULL)
 		return CS_EMALFORMED;
 	memset(plain, 0, type->size);
@@ -320,13 +328,16 @@ enum cs_err wire_type_check(const struct wire_type *type)
 	const ProtobufCMessageDescriptor *d = type->descriptor;
 
 	if (d->n_fields != type->count) {
-		cs_error("wire: %s has %zu fields here and %u in the schema", type->name, type->count, d->n_fields);
+		cs_error("wire: %s has %zu fields here and %u in the schema", type->name,
+		        type->count, d->n_fields);
 		return CS_EBUG;
 	}
 	for (size_t i = 0; i < type->count; i++) {
-		if (strcmp(d->fields[i].name, type->fields[i].name) == 0 && kind_fits(&type->fields[i], &d->fields[i]))
+		if (strcmp(d->fields[i].name, type->fields[i].name) == 0 &&
+		        kind_fits(&type->fields[i], &d->fields[i]))
 			continue;
-		cs_error("wire: %s.%s is not what the schema says", type->name, type->fields[i].name);
+		cs_error("wire: %s.%s is not what the schema says", type->name,
+		        type->fields[i].name);
 		return CS_EBUG;
 	}
 	return CS_OK;

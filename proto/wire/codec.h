@@ -5,15 +5,17 @@
  *	#define WIRE_POSITION(F) F(bytes, history, 16) F(u64, seq, 0) F(bytes, chain, 32)
  *	WIRE_STRUCT(position, WIRE_POSITION);
  *
- * which makes `struct wire_position` and `wire_position_type`. Kinds: u32, u64, flag (bool), text (const
- * char *, never NULL after decoding), bytes (struct cs_bytes), msg (const struct wire_ARG *, may be NULL), list
- * (struct { const struct wire_ARG *v; size_t n; }), texts (list of text), blobs (list of bytes). ARG is the
- * greatest length (text, bytes, texts, blobs: of one element) or, for msg and list, the message's name.
- * Lists hold at most WIRE_LIST_MAX elements. The .proto files beside this one are the schema; their
- * generated headers are seen by the codec alone, and a check at start compares both, field by field.
+ * which makes `struct wire_position` and `wire_position_type`. Kinds: u32, u64, flag (bool), text
+ *(const char *, never NULL after decoding), bytes (struct cs_bytes), msg (const struct wire_ARG *,
+ *may be NULL), list (struct { const struct wire_ARG *v; size_t n; }), texts (list of text), blobs
+ *(list of bytes). ARG is the greatest length (text, bytes, texts, blobs: of one element) or, for
+ *msg and list, the message's name. Lists hold at most WIRE_LIST_MAX elements. The .proto files
+ *beside this one are the schema; their generated headers are seen by the codec alone, and a check
+ *at start compares both, field by field.
  *
- * Decoding never trusts: size cap before the parse (packet.h), a capped arena for all memory (protobuf-c 1.4.1 takes 29
- * times the message for unknown fields), no recursive types, every field's own cap after it. */
+ * Decoding never trusts: size cap before the parse (packet.h), a capped arena for all memory
+ *(protobuf-c 1.4.1 takes 29 times the message for unknown fields), no recursive types, every
+ *field's own cap after it. */
 #pragma once
 #include "proto/base/buf.h"
 #include "proto/base/cs.h"
@@ -21,7 +23,17 @@
 
 #define WIRE_LIST_MAX 8192
 
-enum wire_kind { WIRE_K_u32, WIRE_K_u64, WIRE_K_flag, WIRE_K_text, WIRE_K_bytes, WIRE_K_msg, WIRE_K_list, WIRE_K_texts, WIRE_K_blobs };
+enum wire_kind {
+	WIRE_K_u32,
+	WIRE_K_u64,
+	WIRE_K_flag,
+	WIRE_K_text,
+	WIRE_K_bytes,
+	WIRE_K_msg,
+	WIRE_K_list,
+	WIRE_K_texts,
+	WIRE_K_blobs
+};
 
 struct wire_type;
 struct wire_field {
@@ -68,12 +80,16 @@ struct wire_blobs {
 	};                                                                                         \
 	extern const struct wire_type wire_##name##_type
 
-/* Appends PLAIN, of TYPE, to OUT. CS_ETOOBIG when a field or OUT would pass its cap: our own mistake. */
-CS_MUST enum cs_err wire_encode(const struct wire_type *type, const void *plain, struct cs_buf *out);
-/* Fills PLAIN (type->size bytes); everything it points to lives in ARENA. CS_EMALFORMED, CS_ETOOBIG, CS_ENOMEM. */
+/* Appends PLAIN, of TYPE, to OUT. CS_ETOOBIG when a field or OUT would pass its cap: our own
+ * mistake. */
+CS_MUST enum cs_err wire_encode(
+        const struct wire_type *type, const void *plain, struct cs_buf *out);
+/* Fills PLAIN (type->size bytes); everything it points to lives in ARENA. CS_EMALFORMED,
+ * CS_ETOOBIG, CS_ENOMEM. */
 CS_MUST enum cs_err wire_decode(
-	const struct wire_type *type, struct cs_bytes in, struct cs_arena *arena, void *plain);
+        const struct wire_type *type, struct cs_bytes in, struct cs_arena *arena, void *plain);
 /* Compares one table with its schema; wire_self_check does so for all. */
 CS_MUST enum cs_err wire_type_check(const struct wire_type *type);
-/* Compares every table with its schema; CS_EBUG names the first difference in the log. Call once at start. */
+/* Compares every table with its schema; CS_EBUG names the first difference in the log. Call once at
+ * start. */
 CS_MUST enum cs_err wire_self_check(void);

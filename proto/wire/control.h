@@ -1,11 +1,14 @@
-/* proto/wire/control.h: the messages between the processes of one node (design section 3), on SOCK_SEQPACKET channels:
- * supervisor <-> every role, replicator <-> keyd, admin, prober; import <-> keyd, admin; and the door's stream. */
+/* proto/wire/control.h: the messages between the processes of one node (design section 3), on
+ * SOCK_SEQPACKET channels: supervisor <-> every role, replicator <-> keyd, admin, prober; import
+ * <-> keyd, admin; and the door's stream. */
 #pragma once
 #include "proto/wire/replication.h"
 
-/* Supervisor <-> role ---------------------------------------------------------------------------------- */
+/* Supervisor <-> role
+ * ---------------------------------------------------------------------------------- */
 
-/* The local configuration (node/config), as every role gets it right after exec and again on reload. */
+/* The local configuration (node/config), as every role gets it right after exec and again on
+ * reload. */
 #define WIRE_CONFIG(F)                                                                             \
 	F(text, name, CS_ID_MAX) /* this node */                                                   \
 	F(text, state_dir, CS_TEXT_MAX) /* absolute; see design 4 */                               \
@@ -29,8 +32,9 @@ WIRE_STRUCT(config, WIRE_CONFIG);
 #define WIRE_START(F) F(text, role, 32) F(u32, index, 0) F(msg, config, config)
 WIRE_STRUCT(start, WIRE_START);
 
-/* Carries ONE descriptor. what: "listen" (an edge's or the API's socket), "keyd", "replicator", "prober",
- * "admin", "edge", "import", "door": the peer at the other end, a fresh one replaces the old. */
+/* Carries ONE descriptor. what: "listen" (an edge's or the API's socket), "keyd", "replicator",
+ * "prober", "admin", "edge", "import", "door": the peer at the other end, a fresh one replaces the
+ * old. */
 #define WIRE_FD(F) F(text, what, 32) F(u32, index, 0)
 WIRE_STRUCT(fd, WIRE_FD);
 
@@ -52,9 +56,11 @@ WIRE_STRUCT(role, WIRE_ROLE);
 #define WIRE_ROLES(F) F(list, roles, role) F(u32, supervisor_pid, 0)
 WIRE_STRUCT(roles, WIRE_ROLES); /* supervisor -> admin, on every change */
 
-/* Replicator <-> keyd ---------------------------------------------------------------------------------- */
+/* Replicator <-> keyd
+ * ---------------------------------------------------------------------------------- */
 
-/* Open these bundles, check key against leaf, warm them; answered by one OPENED each, in any order. */
+/* Open these bundles, check key against leaf, warm them; answered by one OPENED each, in any order.
+ */
 #define WIRE_OPEN(F) F(texts, bundles, CS_ID_MAX)
 WIRE_STRUCT(open, WIRE_OPEN);
 /* wrapped: key numbers under the node-local key (empty on error); error: name of a cs_err. */
@@ -66,12 +72,16 @@ WIRE_STRUCT(reseal, WIRE_RESEAL);
 #define WIRE_RESEALED(F) F(u64, tag, 0) F(text, error, 32) F(list, secrets, secret)
 WIRE_STRUCT(resealed, WIRE_RESEALED);
 /* keyd -> replicator on connect and change. */
-#define WIRE_KEYD_STATE(F) F(flag, unlocked, 0) F(u32, secret_epoch, 0) F(u64, cached, 0) F(u64, signatures, 0) F(u64, refused, 0)
+#define WIRE_KEYD_STATE(F)                                                                         \
+	F(flag, unlocked, 0)                                                                       \
+	F(u32, secret_epoch, 0) F(u64, cached, 0) F(u64, signatures, 0) F(u64, refused, 0)
 WIRE_STRUCT(keyd_state, WIRE_KEYD_STATE);
 
-/* Admin <-> replicator (tag: chosen by admin, returned) ---------------------------------------------------- */
+/* Admin <-> replicator (tag: chosen by admin, returned)
+ * ---------------------------------------------------- */
 
-/* Objects changed after seq, in order of seq, tombstones too; sealed bundles come without `sealed`. */
+/* Objects changed after seq, in order of seq, tombstones too; sealed bundles come without `sealed`.
+ */
 #define WIRE_SINCE(F) F(u64, tag, 0) F(u64, seq, 0)
 WIRE_STRUCT(since, WIRE_SINCE);
 /* more: ask again from `to`. reset: forget all first (the store was replaced). */
@@ -84,11 +94,14 @@ WIRE_STRUCT(since, WIRE_SINCE);
 	F(list, objects, object)
 WIRE_STRUCT(changes, WIRE_CHANGES);
 
-#define WIRE_CHANGE(F) F(u32, kind, 0) F(text, id, CS_ID_MAX) F(flag, tombstone, 0) F(bytes, payload, CS_OBJECT_MAX)
+#define WIRE_CHANGE(F)                                                                             \
+	F(u32, kind, 0)                                                                            \
+	F(text, id, CS_ID_MAX) F(flag, tombstone, 0) F(bytes, payload, CS_OBJECT_MAX)
 WIRE_STRUCT(change, WIRE_CHANGE);
 
 enum ack_mode { ACK_LOCAL = 1, ACK_BACKUP = 2, ACK_NODES = 3, ACK_ALL = 4 };
-/* One commit: all changes or none. expect_seq: head that the decision was made on (CS_ECONFLICT otherwise). */
+/* One commit: all changes or none. expect_seq: head that the decision was made on (CS_ECONFLICT
+ * otherwise). */
 #define WIRE_WRITE(F)                                                                              \
 	F(u64, tag, 0)                                                                             \
 	F(bytes, request, 16)                                                                      \
@@ -99,7 +112,8 @@ enum ack_mode { ACK_LOCAL = 1, ACK_BACKUP = 2, ACK_NODES = 3, ACK_ALL = 4 };
 	F(u32, timeout_ms, 0)                                                                      \
 	F(text, actor, CS_ID_MAX)
 WIRE_STRUCT(write, WIRE_WRITE);
-/* error: "" when acknowledged as asked; CS_EPENDING: committed as seq, not yet where asked; else nothing was done. */
+/* error: "" when acknowledged as asked; CS_EPENDING: committed as seq, not yet where asked; else
+ * nothing was done. */
 #define WIRE_OUTCOME(F)                                                                            \
 	F(u64, tag, 0)                                                                             \
 	F(text, error, 32)                                                                         \
@@ -110,14 +124,17 @@ WIRE_STRUCT(write, WIRE_WRITE);
 	F(text, primary, CS_ID_MAX) /* with CS_ENOTPRIMARY: who to ask */
 WIRE_STRUCT(outcome, WIRE_OUTCOME);
 
-/* Wait until every live enrolled node serves (or stored: mode ACK_BACKUP) seq; 0 = the head now. -> OUTCOME */
-#define WIRE_WAIT(F) F(u64, tag, 0) F(u64, seq, 0) F(u32, mode, 0) F(u32, nodes, 0) F(u32, timeout_ms, 0)
+/* Wait until every live enrolled node serves (or stored: mode ACK_BACKUP) seq; 0 = the head now. ->
+ * OUTCOME */
+#define WIRE_WAIT(F)                                                                               \
+	F(u64, tag, 0) F(u64, seq, 0) F(u32, mode, 0) F(u32, nodes, 0) F(u32, timeout_ms, 0)
 WIRE_STRUCT(wait, WIRE_WAIT);
 
 #define WIRE_ASK(F) F(u64, tag, 0)
 WIRE_STRUCT(ask_facts, WIRE_ASK); /* -> FACTS */
 
-/* What this node's replicator knows now. summary is its own on a primary, else the last that HEAD brought. */
+/* What this node's replicator knows now. summary is its own on a primary, else the last that HEAD
+ * brought. */
 #define WIRE_FACTS(F)                                                                              \
 	F(u64, tag, 0)                                                                             \
 	F(bytes, cluster, 16)                                                                      \
@@ -152,19 +169,24 @@ WIRE_STRUCT(facts, WIRE_FACTS);
 WIRE_STRUCT(token_add, WIRE_TOKEN_ADD);
 /* This node's public keys and the cluster's identity, for tokens. -> IDENTITY */
 WIRE_STRUCT(ask_identity, WIRE_ASK);
-#define WIRE_IDENTITY(F) F(u64, tag, 0) F(bytes, cluster, 16) F(bytes, curve_key, 32) F(text, endpoint, CS_ENDPOINT_MAX) F(text, name, CS_ID_MAX)
+#define WIRE_IDENTITY(F)                                                                           \
+	F(u64, tag, 0)                                                                             \
+	F(bytes, cluster, 16) F(bytes, curve_key, 32) F(text, endpoint, CS_ENDPOINT_MAX)           \
+	        F(text, name, CS_ID_MAX)
 WIRE_STRUCT(identity, WIRE_IDENTITY);
 /* A fresh round of the own prober now; answered by OUTCOME when its results are in FACTS. */
 WIRE_STRUCT(ask_probe, WIRE_ASK);
 
-/* Replicator <-> prober -------------------------------------------------------------------------------- */
+/* Replicator <-> prober
+ * -------------------------------------------------------------------------------- */
 
 #define WIRE_PROBE_ROUND(F) F(u64, round, 0) F(list, probes, probe) /* kind, sni, want */
 WIRE_STRUCT(probe_round, WIRE_PROBE_ROUND);
 #define WIRE_PROBED(F) F(u64, round, 0) F(list, probes, probe)
 WIRE_STRUCT(probed, WIRE_PROBED);
 
-/* The door: command line -> import (stream of length-prefixed packets), import -> keyd, import -> admin ---------- */
+/* The door: command line -> import (stream of length-prefixed packets), import -> keyd, import ->
+ * admin ---------- */
 
 #define WIRE_UPLOAD(F) F(text, name, CS_TEXT_MAX) F(bytes, bytes, CS_UPLOAD_FILE_MAX)
 WIRE_STRUCT(upload, WIRE_UPLOAD);
@@ -188,12 +210,15 @@ WIRE_STRUCT(door_reply, WIRE_DOOR_REPLY);
 	F(blobs, chain, CS_DER_MAX)                                                                \
 	F(text, name, CS_FRIENDLY_MAX)
 WIRE_STRUCT(seal, WIRE_SEAL);
-#define WIRE_SEALED(F) F(u64, tag, 0) F(text, error, 32) F(text, id, CS_ID_MAX) F(msg, bundle, bundle)
+#define WIRE_SEALED(F)                                                                             \
+	F(u64, tag, 0) F(text, error, 32) F(text, id, CS_ID_MAX) F(msg, bundle, bundle)
 WIRE_STRUCT(sealed, WIRE_SEALED);
 
 /* import -> admin: what was found in the upload, with no private byte. -> DOOR_REPLY */
-#define WIRE_FINDING(F) F(text, file, CS_TEXT_MAX) F(text, what, 64) F(text, error, 32) F(text, reason, CS_TEXT_MAX)
-WIRE_STRUCT(finding, WIRE_FINDING); /* one object of the upload: what it was, and why it was not taken ("" = taken) */
+#define WIRE_FINDING(F)                                                                            \
+	F(text, file, CS_TEXT_MAX) F(text, what, 64) F(text, error, 32) F(text, reason, CS_TEXT_MAX)
+WIRE_STRUCT(finding, WIRE_FINDING); /* one object of the upload: what it was, and why it was not
+                                       taken ("" = taken) */
 #define WIRE_SUBMIT(F)                                                                             \
 	F(u32, uid, 0) /* of the caller, by SO_PEERCRED */                                         \
 	F(text, options, 16384)                                                                    \

@@ -26,11 +26,12 @@
 #define SUB_texts(arg) NULL
 #define SUB_blobs(arg) NULL
 #define ROW(kind, field, arg)                                                                      \
-	{ #field, WIRE_K_##kind, offsetof(struct JOIN(wire_, SELF), field), MAX_##kind(arg), SUB_##kind(arg) },
+	{ #field, WIRE_K_##kind, offsetof(struct JOIN(wire_, SELF), field), MAX_##kind(arg),       \
+		SUB_##kind(arg) },
 #define TYPE(name, FIELDS)                                                                         \
 	static const struct wire_field name##_fields[] = { FIELDS(ROW) };                          \
-	const struct wire_type wire_##name##_type = { #name, sizeof(struct wire_##name), name##_fields,  \
-		CS_COUNT(name##_fields), &certspan__##name##__descriptor };
+	const struct wire_type wire_##name##_type = { #name, sizeof(struct wire_##name),           \
+		name##_fields, CS_COUNT(name##_fields), &certspan__##name##__descriptor };
 
 #define SELF position
 TYPE(position, WIRE_POSITION)

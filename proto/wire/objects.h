@@ -1,5 +1,6 @@
-/* proto/wire/objects.h: what the cluster owns: positions, reigns, objects and their payloads (design 4.1, replication.md R1).
- * A payload is the protobuf message of its kind; every node reads every kind. */
+/* proto/wire/objects.h: what the cluster owns: positions, reigns, objects and their payloads
+ * (design 4.1, replication.md R1). A payload is the protobuf message of its kind; every node reads
+ * every kind. */
 #pragma once
 #include "proto/wire/codec.h"
 
@@ -28,16 +29,23 @@ enum node_role { ROLE_NONE = 0, ROLE_PRIMARY = 1, ROLE_BACKUP = 2, ROLE_TRAFFIC 
 const char *node_role_name(uint32_t role); /* "primary" */
 uint32_t node_role_of(const char *name); /* ROLE_NONE if unknown */
 
-/* States of a certificate (design section 1). Expiring, Expired and Not Yet Valid follow from the clock. */
-enum cert_state { CERT_STAGED = 1, CERT_VERIFIED = 2, CERT_ACTIVE = 3, CERT_RETIRED = 4, CERT_REJECTED = 5 };
+/* States of a certificate (design section 1). Expiring, Expired and Not Yet Valid follow from the
+ * clock. */
+enum cert_state {
+	CERT_STAGED = 1,
+	CERT_VERIFIED = 2,
+	CERT_ACTIVE = 3,
+	CERT_RETIRED = 4,
+	CERT_REJECTED = 5
+};
 const char *cert_state_name(uint32_t state);
 
 /* A position is always a whole commit; seq 0 with empty history is "nothing yet". */
 #define WIRE_POSITION(F) F(bytes, history, 16) F(u64, seq, 0) F(bytes, chain, 32)
 WIRE_STRUCT(position, WIRE_POSITION);
 
-/* Reign record: {epoch, history, leader, first seq, parent}, Ed25519-signed by the leader's enrolled key over
- * the encoding with an empty signature. */
+/* Reign record: {epoch, history, leader, first seq, parent}, Ed25519-signed by the leader's
+ * enrolled key over the encoding with an empty signature. */
 #define WIRE_REIGN(F)                                                                              \
 	F(u64, epoch, 0)                                                                           \
 	F(bytes, history, 16)                                                                      \
@@ -67,10 +75,12 @@ WIRE_STRUCT(object, WIRE_OBJECT);
 	F(text, actor, CS_ID_MAX)
 WIRE_STRUCT(commit, WIRE_COMMIT);
 
-/* Payloads ------------------------------------------------------------------------------------------- */
+/* Payloads
+ * ------------------------------------------------------------------------------------------- */
 
-/* chain: issuers as they came with the leaf, leaf not among them, self-signed roots left out when served.
- * sealed: PKCS#12 with leaf, key and chain under the bundle passphrase of secret_epoch (design 4.3). */
+/* chain: issuers as they came with the leaf, leaf not among them, self-signed roots left out when
+ * served. sealed: PKCS#12 with leaf, key and chain under the bundle passphrase of secret_epoch
+ * (design 4.3). */
 #define WIRE_BUNDLE(F)                                                                             \
 	F(u32, version, 0)                                                                         \
 	F(u32, secret_epoch, 0)                                                                    \

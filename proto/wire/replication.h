@@ -1,5 +1,6 @@
-/* proto/wire/replication.h: the messages between nodes (replication.md). One ZeroMQ payload frame = one packet
- * (proto/wire/packet.h). LIST, GET, POLL, CLAIM, OFFER and PULL have their numbers and come with compare and promotion. */
+/* proto/wire/replication.h: the messages between nodes (replication.md). One ZeroMQ payload frame =
+ * one packet (proto/wire/packet.h). LIST, GET, POLL, CLAIM, OFFER and PULL have their numbers and
+ * come with compare and promotion. */
 #pragma once
 #include "proto/wire/objects.h"
 
@@ -17,7 +18,14 @@ enum welcome_kind {
 };
 
 /* What a probe found; also the words of status (design section 7). */
-enum probe_result { PROBE_UNKNOWN = 0, PROBE_MATCH = 1, PROBE_OLD = 2, PROBE_DEFAULT = 3, PROBE_WRONG = 4, PROBE_DOWN = 5 };
+enum probe_result {
+	PROBE_UNKNOWN = 0,
+	PROBE_MATCH = 1,
+	PROBE_OLD = 2,
+	PROBE_DEFAULT = 3,
+	PROBE_WRONG = 4,
+	PROBE_DOWN = 5
+};
 const char *probe_result_name(uint32_t result);
 /* How a probe asks: with a name, without SNI, or with a name that nothing covers. */
 enum probe_kind { PROBE_SNI = 1, PROBE_NO_SNI = 2, PROBE_UNMATCHED = 3 };
@@ -68,7 +76,8 @@ WIRE_STRUCT(welcome, WIRE_WELCOME);
 	F(list, commits, commit)
 WIRE_STRUCT(piece, WIRE_PIECE);
 
-/* The state at the closing head. signature: the leader's Ed25519 over the encoding with sid 0 and no signature. */
+/* The state at the closing head. signature: the leader's Ed25519 over the encoding with sid 0 and
+ * no signature. */
 #define WIRE_MARK(F)                                                                               \
 	F(u64, sid, 0)                                                                             \
 	F(u64, epoch, 0)                                                                           \
@@ -103,7 +112,8 @@ WIRE_STRUCT(ack, WIRE_ACK);
 	F(text, layers, 256) /* sandbox facts, for status */
 WIRE_STRUCT(status, WIRE_STATUS);
 
-/* One node as the leader sees it; the cluster summary is a list of these. Times in ms, ages at the leader. */
+/* One node as the leader sees it; the cluster summary is a list of these. Times in ms, ages at the
+ * leader. */
 #define WIRE_MEMBER(F)                                                                             \
 	F(text, name, CS_ID_MAX)                                                                   \
 	F(u32, role, 0)                                                                            \
@@ -155,7 +165,8 @@ WIRE_STRUCT(head, WIRE_HEAD);
 #define WIRE_BYE(F) F(u64, sid, 0) F(text, reason, 256)
 WIRE_STRUCT(bye, WIRE_BYE);
 
-/* The only message an unknown key may send. hmac = HMAC-SHA-256(token secret, encoding with an empty hmac). */
+/* The only message an unknown key may send. hmac = HMAC-SHA-256(token secret, encoding with an
+ * empty hmac). */
 #define WIRE_ENROL(F)                                                                              \
 	F(u32, version, 0)                                                                         \
 	F(bytes, token, 8) /* its id */                                                            \
@@ -169,7 +180,8 @@ WIRE_STRUCT(bye, WIRE_BYE);
 	F(bytes, hmac, 32)
 WIRE_STRUCT(enrol, WIRE_ENROL);
 
-/* error: name of a cs_err ("" = enrolled). hmac as above, so that only the holder of the token can answer. */
+/* error: name of a cs_err ("" = enrolled). hmac as above, so that only the holder of the token can
+ * answer. */
 #define WIRE_ENROLLED(F)                                                                           \
 	F(text, error, 32)                                                                         \
 	F(text, reason, CS_TEXT_MAX)                                                               \

@@ -13,7 +13,8 @@ static size_t put(uint8_t *packet, size_t n, const void *item, size_t head, size
 }
 
 /* HEAD bytes into OUT, then as many as they announce: at most MAX. */
-static enum cs_err take(struct cs_bytes *packet, void *out, size_t head, const uint16_t *body, size_t max)
+static enum cs_err take(
+        struct cs_bytes *packet, void *out, size_t head, const uint16_t *body, size_t max)
 {
 	if (packet->n == 0)
 		return CS_ENOTFOUND;

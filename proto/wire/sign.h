@@ -1,6 +1,7 @@
-/* proto/wire/sign.h: edge <-> keyd: "sign this handshake". The one hot path of a node, so not protobuf: fixed heads in
- * host byte order (both ends are one machine), many requests a packet, on a SOCK_SEQPACKET pair. keyd sees the whole to-be-signed text
- * and signs only what is a TLS server signature (design section 3). */
+/* proto/wire/sign.h: edge <-> keyd: "sign this handshake". The one hot path of a node, so not
+ * protobuf: fixed heads in host byte order (both ends are one machine), many requests a packet, on
+ * a SOCK_SEQPACKET pair. keyd sees the whole to-be-signed text and signs only what is a TLS server
+ * signature (design section 3). */
 #pragma once
 #include "proto/base/cs.h"
 
@@ -9,7 +10,8 @@
 #define SIGN_SIGNATURE_MAX 512 /* RSA-4096 */
 #define SIGN_PACKET_MAX 65536
 
-/* scheme: TLS SignatureScheme (RFC 8446 4.2.3), e.g. 0x0403. flags: SIGN_WARM = no text: load the key, answer when it is warm. */
+/* scheme: TLS SignatureScheme (RFC 8446 4.2.3), e.g. 0x0403. flags: SIGN_WARM = no text: load the
+ * key, answer when it is warm. */
 enum { SIGN_WARM = 1 };
 struct sign_request {
 	uint32_t tag; /* the edge's, returned */
@@ -20,7 +22,8 @@ struct sign_request {
 	uint16_t text_len;
 	uint8_t text[SIGN_TEXT_MAX];
 };
-/* err: enum cs_err; CS_EREFUSED = not a TLS server signature, CS_ENOTFOUND = no such key, CS_ELOCKED. */
+/* err: enum cs_err; CS_EREFUSED = not a TLS server signature, CS_ENOTFOUND = no such key,
+ * CS_ELOCKED. */
 struct sign_reply {
 	uint32_t tag;
 	uint16_t err;

@@ -9,11 +9,20 @@ static const char *word(const char *const *words, size_t n, uint32_t i)
 
 const char *object_kind_name(uint32_t kind)
 {
-	static const char *const words[] = { [OBJECT_BUNDLE] = "bundle", [OBJECT_CERTIFICATE] = "certificate",
-		[OBJECT_CA] = "ca-certificate", [OBJECT_REQUEST] = "request", [OBJECT_DEFAULT] = "default",
-		[OBJECT_CHAIN] = "chain", [OBJECT_NODE] = "node", [OBJECT_SETTING] = "setting",
-		[OBJECT_SECRET] = "secret", [OBJECT_TOKEN] = "token", [OBJECT_STAPLE] = "staple",
-		[OBJECT_ACTIVATION] = "activation", [OBJECT_PIPELINE] = "pipeline", [OBJECT_SYNCSET] = "syncset",
+	static const char *const words[] = { [OBJECT_BUNDLE] = "bundle",
+		[OBJECT_CERTIFICATE] = "certificate",
+		[OBJECT_CA] = "ca-certificate",
+		[OBJECT_REQUEST] = "request",
+		[OBJECT_DEFAULT] = "default",
+		[OBJECT_CHAIN] = "chain",
+		[OBJECT_NODE] = "node",
+		[OBJECT_SETTING] = "setting",
+		[OBJECT_SECRET] = "secret",
+		[OBJECT_TOKEN] = "token",
+		[OBJECT_STAPLE] = "staple",
+		[OBJECT_ACTIVATION] = "activation",
+		[OBJECT_PIPELINE] = "pipeline",
+		[OBJECT_SYNCSET] = "syncset",
 		[OBJECT_FLOOR] = "floor" };
 	return word(words, CS_COUNT(words), kind);
 }
@@ -35,13 +44,17 @@ uint32_t node_role_of(const char *name)
 
 const char *cert_state_name(uint32_t state)
 {
-	static const char *const words[] = { [CERT_STAGED] = "staged", [CERT_VERIFIED] = "verified",
-		[CERT_ACTIVE] = "active", [CERT_RETIRED] = "retired", [CERT_REJECTED] = "rejected" };
+	static const char *const words[] = { [CERT_STAGED] = "staged",
+		[CERT_VERIFIED] = "verified",
+		[CERT_ACTIVE] = "active",
+		[CERT_RETIRED] = "retired",
+		[CERT_REJECTED] = "rejected" };
 	return word(words, CS_COUNT(words), state);
 }
 
 const char *probe_result_name(uint32_t result)
 {
-	static const char *const words[] = { "unknown", "match", "old", "default", "wrong", "down" };
+	static const char *const words[] = { "unknown", "match", "old", "default", "wrong",
+		"down" };
 	return word(words, CS_COUNT(words), result);
 }

@@ -3,7 +3,14 @@
 #include "proto/base/buf.h"
 #include "proto/base/cs.h"
 
-enum pki_key { PKI_KEY_OTHER = 0, PKI_KEY_RSA = 1, PKI_KEY_P256 = 2, PKI_KEY_P384 = 3, PKI_KEY_ED25519 = 4, PKI_KEY_P521 = 5 };
+enum pki_key {
+	PKI_KEY_OTHER = 0,
+	PKI_KEY_RSA = 1,
+	PKI_KEY_P256 = 2,
+	PKI_KEY_P384 = 3,
+	PKI_KEY_ED25519 = 4,
+	PKI_KEY_P521 = 5
+};
 const char *pki_key_name(enum pki_key key); /* "P-256", "RSA" */
 
 /* Read-only facts; all memory is the object's own. */
@@ -25,19 +32,21 @@ struct pki_cert {
 	const struct cs_bytes *ip; /* SAN iPAddresses: 4 or 16 bytes */
 	size_t ip_count;
 };
-/* DER must be one certificate to the last byte. CS_EMALFORMED (also a SAN that does not decode, occurs twice, or holds a NUL),
- * CS_ETRAILING, CS_ETOOBIG. On CS_OK the caller owns *OUT. */
+/* DER must be one certificate to the last byte. CS_EMALFORMED (also a SAN that does not decode,
+ * occurs twice, or holds a NUL), CS_ETRAILING, CS_ETOOBIG. On CS_OK the caller owns *OUT. */
 CS_MUST enum cs_err pki_cert_read(struct cs_bytes der, struct pki_cert **out);
 void pki_cert_free(struct pki_cert **self);
 
-/* The bundle and certificate id: the first 16 hex digits of the leaf's SHA-256. OUT takes 17 bytes. */
+/* The bundle and certificate id: the first 16 hex digits of the leaf's SHA-256. OUT takes 17 bytes.
+ */
 void pki_cert_id(const uint8_t sha256[32], char *out);
 
-/* Warnings with code and text, of a leaf that would be served at NOW: "expired", "not-yet-valid", "expires-soon",
- * "weak-key", "weak-hash", "no-san", "is-ca", "no-server-auth", "self-signed", "chain-incomplete". Writes at most MAX; returns how many. */
+/* Warnings with code and text, of a leaf that would be served at NOW: "expired", "not-yet-valid",
+ * "expires-soon", "weak-key", "weak-hash", "no-san", "is-ca", "no-server-auth", "self-signed",
+ * "chain-incomplete". Writes at most MAX; returns how many. */
 struct pki_warning {
 	const char *code;
 	char text[256];
 };
-size_t pki_cert_warnings(const struct pki_cert *leaf, const struct cs_bytes *chain, size_t chain_count, int64_t now,
-	struct pki_warning *out, size_t max);
+size_t pki_cert_warnings(const struct pki_cert *leaf, const struct cs_bytes *chain,
+        size_t chain_count, int64_t now, struct pki_warning *out, size_t max);

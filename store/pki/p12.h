@@ -1,17 +1,22 @@
-/* store/pki/p12.h: PKCS#12: sealed bundles (under the machine's passphrase, design 4.3) and the pre-check of foreign ones. */
+/* store/pki/p12.h: PKCS#12: sealed bundles (under the machine's passphrase, design 4.3) and the
+ * pre-check of foreign ones. */
 #pragma once
 #include "proto/base/buf.h"
 #include "proto/base/cs.h"
 
-/* Bundle passphrase: base64url(HKDF-SHA256(secret, "bundle" | id | version)), NUL-terminated into OUT (44 bytes). Wipe it. */
-CS_MUST enum cs_err p12_bundle_passphrase(const uint8_t secret[32], const char *id, uint32_t version, char out[44]);
+/* Bundle passphrase: base64url(HKDF-SHA256(secret, "bundle" | id | version)), NUL-terminated into
+ * OUT (44 bytes). Wipe it. */
+CS_MUST enum cs_err p12_bundle_passphrase(
+        const uint8_t secret[32], const char *id, uint32_t version, char out[44]);
 
-/* Appends a PKCS#12 (PBES2 AES-256-CBC, HMAC-SHA256, 2,048 rounds) of leaf, key and chain to OUT. PKCS8 is the key's DER.
- * CS_EMISMATCH when the key is not the leaf's. */
-CS_MUST enum cs_err p12_seal(struct cs_bytes leaf, struct cs_bytes pkcs8, const struct cs_bytes *chain, size_t chain_count,
-	const char *name, const char *passphrase, struct cs_buf *out);
+/* Appends a PKCS#12 (PBES2 AES-256-CBC, HMAC-SHA256, 2,048 rounds) of leaf, key and chain to OUT.
+ * PKCS8 is the key's DER. CS_EMISMATCH when the key is not the leaf's. */
+CS_MUST enum cs_err p12_seal(struct cs_bytes leaf, struct cs_bytes pkcs8,
+        const struct cs_bytes *chain, size_t chain_count, const char *name, const char *passphrase,
+        struct cs_buf *out);
 
-/* What came out of a PKCS#12. keys: PKCS#8 DER, one after the other; all buffers are wiped when freed. */
+/* What came out of a PKCS#12. keys: PKCS#8 DER, one after the other; all buffers are wiped when
+ * freed. */
 struct p12_content {
 	struct cs_arena *arena;
 	const struct cs_bytes *keys, *certs;
@@ -19,8 +24,10 @@ struct p12_content {
 	const char *name; /* friendly name of the first key or certificate, "" */
 	uint32_t mac_iterations;
 };
-/* Before any key derivation: exact length (CS_ETRAILING), MAC there (CS_ENOMAC), every readable count and salt within
- * limits.h (CS_EITERATIONS). Then opens. PASSPHRASE NULL = none given: both the absent and the empty one are tried.
- * CS_EPASSPHRASE, CS_EMALFORMED, CS_EUNSUPPORTED. LEGACY: an OSSL_LIB_CTX with the legacy provider may be used (import only). */
-CS_MUST enum cs_err p12_open(struct cs_bytes der, const char *passphrase, bool legacy, struct p12_content *out);
+/* Before any key derivation: exact length (CS_ETRAILING), MAC there (CS_ENOMAC), every readable
+ * count and salt within limits.h (CS_EITERATIONS). Then opens. PASSPHRASE NULL = none given: both
+ * the absent and the empty one are tried. CS_EPASSPHRASE, CS_EMALFORMED, CS_EUNSUPPORTED. LEGACY:
+ * an OSSL_LIB_CTX with the legacy provider may be used (import only). */
+CS_MUST enum cs_err p12_open(
+        struct cs_bytes der, const char *passphrase, bool legacy, struct p12_content *out);
 void p12_content_free(struct p12_content *self);

@@ -1,6 +1,7 @@
-/* store/serving/serving.h: the environment `serving`: what the edges look up, derived from `state` (design section 4). Only public
- * data: names -> candidates, certificate id -> leaf, chain; the default; the generation. Written by the replicator
- * (MDB_NOSYNC, rebuilt after another boot or an unclean stop), read by edges at each handshake. */
+/* store/serving/serving.h: the environment `serving`: what the edges look up, derived from `state`
+ * (design section 4). Only public data: names -> candidates, certificate id -> leaf, chain; the
+ * default; the generation. Written by the replicator (MDB_NOSYNC, rebuilt after another boot or an
+ * unclean stop), read by edges at each handshake. */
 #pragma once
 #include "proto/base/buf.h"
 #include "proto/base/cs.h"
@@ -9,13 +10,19 @@
 
 /* --- the writer: view fixed at a position, published later (replication.md R3) --- */
 struct serving_writer;
-/* DIR = STATE_DIR/serving. NODE: whose own default choice counts. A view of another boot, an unclean stop or another history is dropped here. */
-CS_MUST enum cs_err serving_open(const char *dir, const char *node, size_t map_size, struct serving_writer **out);
-/* Derives the view of STATE's position now into a pending transaction that no reader sees. CS_EBUG when one is pending already.
- * *CHANGED: bundle ids whose serving may differ (arena), for probes. What cannot be derived (a bundle missing) is logged and left as it was. */
-CS_MUST enum cs_err serving_prepare(struct serving_writer *self, struct state *state, struct cs_arena *arena, struct wire_texts *changed);
-bool serving_pending(const struct serving_writer *self, uint64_t *seq); /* the seq of the pending view */
-CS_MUST enum cs_err serving_publish(struct serving_writer *self); /* all readers see it from their next look-up on */
+/* DIR = STATE_DIR/serving. NODE: whose own default choice counts. A view of another boot, an
+ * unclean stop or another history is dropped here. */
+CS_MUST enum cs_err serving_open(
+        const char *dir, const char *node, size_t map_size, struct serving_writer **out);
+/* Derives the view of STATE's position now into a pending transaction that no reader sees. CS_EBUG
+ * when one is pending already. *CHANGED: bundle ids whose serving may differ (arena), for probes.
+ * What cannot be derived (a bundle missing) is logged and left as it was. */
+CS_MUST enum cs_err serving_prepare(struct serving_writer *self, struct state *state,
+        struct cs_arena *arena, struct wire_texts *changed);
+bool serving_pending(
+        const struct serving_writer *self, uint64_t *seq); /* the seq of the pending view */
+CS_MUST enum cs_err serving_publish(
+        struct serving_writer *self); /* all readers see it from their next look-up on */
 void serving_discard(struct serving_writer *self);
 uint64_t serving_published(const struct serving_writer *self); /* seq of the published view, 0 */
 unsigned serving_reader_check(struct serving_writer *self);
@@ -23,7 +30,8 @@ void serving_close(struct serving_writer **self); /* marks a clean stop */
 
 /* --- readers: edges, and whoever must know what an edge would do --- */
 struct serving;
-CS_MUST enum cs_err serving_attach(const char *dir, size_t map_size, struct serving **out); /* CS_ENOTFOUND before the first view */
+CS_MUST enum cs_err serving_attach(const char *dir, size_t map_size,
+        struct serving **out); /* CS_ENOTFOUND before the first view */
 void serving_detach(struct serving **self);
 
 enum serving_why { SERVING_NAME, SERVING_NO_SNI, SERVING_UNMATCHED };
@@ -34,17 +42,21 @@ struct serving_pick {
 	enum pki_key key;
 	int64_t not_before, not_after;
 };
-/* What a client gets: SNI NULL = none sent; else raw bytes (normalised here). CAN_VERIFY as in choice.h. CS_ENOTFOUND: no certificate at all (no
- * default either). CS_ECORRUPT, CS_EIO: the store is unreadable (then never a default). */
-CS_MUST enum cs_err serving_pick(struct serving *self, const struct cs_bytes *sni, unsigned can_verify, int64_t now, struct serving_pick *out);
+/* What a client gets: SNI NULL = none sent; else raw bytes (normalised here). CAN_VERIFY as in
+ * choice.h. CS_ENOTFOUND: no certificate at all (no default either). CS_ECORRUPT, CS_EIO: the store
+ * is unreadable (then never a default). */
+CS_MUST enum cs_err serving_pick(struct serving *self, const struct cs_bytes *sni,
+        unsigned can_verify, int64_t now, struct serving_pick *out);
 /* All candidates for HOST (normal form), for `explain` and tests; ids live in ARENA. */
-CS_MUST enum cs_err serving_candidates(struct serving *self, const char *host, struct cs_arena *arena, const struct choice_candidate **out, size_t *count);
+CS_MUST enum cs_err serving_candidates(struct serving *self, const char *host,
+        struct cs_arena *arena, const struct choice_candidate **out, size_t *count);
 struct serving_cert {
 	struct cs_bytes leaf;
 	const struct cs_bytes *chain;
 	size_t chain_count;
 };
-CS_MUST enum cs_err serving_cert(struct serving *self, const char *id, struct cs_arena *arena, struct serving_cert *out);
+CS_MUST enum cs_err serving_cert(
+        struct serving *self, const char *id, struct cs_arena *arena, struct serving_cert *out);
 struct serving_facts {
 	uint64_t seq, generation, certificates, names;
 	char default_id[24]; /* "" */

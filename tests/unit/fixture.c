@@ -49,7 +49,8 @@ static void extension(X509 *x, X509 *issuer, int nid, const char *value)
 
 static void name(X509_NAME *n, const char *cn)
 {
-	CHECK(X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_UTF8, (const uint8_t *)cn, -1, -1, 0) == 1);
+	CHECK(X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_UTF8, (const uint8_t *)cn, -1, -1, 0) ==
+	        1);
 }
 
 static X509 *x509_of(const struct fx_cert *cert)
@@ -74,7 +75,8 @@ struct fx_cert fx_cert(struct fx_spec s)
 	X509_gmtime_adj(X509_getm_notBefore(x), 86400 * (s.days_from != 0 ? s.days_from : -1));
 	X509_gmtime_adj(X509_getm_notAfter(x), 86400 * (s.days_to != 0 ? s.days_to : 90));
 	name(X509_get_subject_name(x), s.cn != NULL ? s.cn : "fixture");
-	X509_set_issuer_name(x, issuer != NULL ? X509_get_subject_name(issuer) : X509_get_subject_name(x));
+	X509_set_issuer_name(
+	        x, issuer != NULL ? X509_get_subject_name(issuer) : X509_get_subject_name(x));
 	X509_set_pubkey(x, key);
 	extension(x, issuer != NULL ? issuer : x, NID_subject_key_identifier, "hash");
 	if (issuer != NULL)

@@ -1,4 +1,5 @@
-/* tests/unit/fixture.h: throw-away keys and certificates, temporary folders. Everything is minted at run time. */
+/* tests/unit/fixture.h: throw-away keys and certificates, temporary folders. Everything is minted
+ * at run time. */
 #pragma once
 #include "proto/base/buf.h"
 #include "proto/base/cs.h"

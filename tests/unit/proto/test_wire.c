@@ -21,7 +21,9 @@ static void a_message_survives_the_round_trip(void **state)
 		{ .kind = OBJECT_NODE, .id = "p1", .seq = 7, .payload = cs_bytes_of("payload") },
 		{ .kind = OBJECT_SETTING, .id = "x", .seq = 8, .tombstone = true },
 	};
-	struct wire_piece in = { .sid = 1, .epoch = 2, .history = cs_bytes_of("0123456789abcdef"), .from = 6, .to = 8 };
+	struct wire_piece in = {
+		.sid = 1, .epoch = 2, .history = cs_bytes_of("0123456789abcdef"), .from = 6, .to = 8
+	};
 	in.objects.v = objects;
 	in.objects.n = 2;
 	CS_AUTO(cs_buf_free) struct cs_buf buf = cs_buf_new(CS_MESSAGE_MAX);
@@ -82,14 +84,16 @@ static void a_flood_of_unknown_fields_ends_at_the_memory_cap(void **state)
 		raw[i + 2] = 0;
 	}
 	struct wire_packet packet;
-	assert_int_not_equal(wire_unpack((struct cs_bytes){ raw, sizeof(raw) - 3 }, &packet), CS_OK);
+	assert_int_not_equal(
+	        wire_unpack((struct cs_bytes){ raw, sizeof(raw) - 3 }, &packet), CS_OK);
 }
 
 static void unknown_and_empty_packets_are_told_apart(void **state)
 {
 	(void)state;
 	struct wire_packet packet;
-	assert_int_equal(wire_unpack((struct cs_bytes){ (const uint8_t *)"\xff", 1 }, &packet), CS_EUNSUPPORTED);
+	assert_int_equal(wire_unpack((struct cs_bytes){ (const uint8_t *)"\xff", 1 }, &packet),
+	        CS_EUNSUPPORTED);
 	assert_int_equal(wire_unpack((struct cs_bytes){ NULL, 0 }, &packet), CS_EEMPTY);
 }
 
@@ -97,7 +101,12 @@ static void sign_requests_pack_many_in_one_packet(void **state)
 {
 	(void)state;
 	static uint8_t packet[SIGN_PACKET_MAX];
-	struct sign_request r = { .tag = 1, .scheme = 0x0403, .tls13 = 1, .key = "00112233445566aa", .text_len = 146 }, back;
+	struct sign_request r = { .tag = 1,
+		.scheme = 0x0403,
+		.tls13 = 1,
+		.key = "00112233445566aa",
+		.text_len = 146 },
+	                    back;
 	size_t n = 0, count = 0;
 	for (size_t next; (next = sign_request_put(packet, n, &r)) != 0; n = next, r.tag++)
 		count++;
