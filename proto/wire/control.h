@@ -171,8 +171,8 @@ WIRE_STRUCT(token_add, WIRE_TOKEN_ADD);
 WIRE_STRUCT(ask_identity, WIRE_ASK);
 #define WIRE_IDENTITY(F)                                                                           \
 	F(u64, tag, 0)                                                                             \
-	F(bytes, cluster, 16) F(bytes, curve_key, 32) F(text, endpoint, CS_ENDPOINT_MAX)           \
-	        F(text, name, CS_ID_MAX)
+	F(bytes, cluster, 16)                                                                      \
+	F(bytes, curve_key, 32) F(text, endpoint, CS_ENDPOINT_MAX) F(text, name, CS_ID_MAX)
 WIRE_STRUCT(identity, WIRE_IDENTITY);
 /* A fresh round of the own prober now; answered by OUTCOME when its results are in FACTS. */
 WIRE_STRUCT(ask_probe, WIRE_ASK);

@@ -6,7 +6,9 @@
 /* name of the message, its number: on the wire, never reuse one */
 #define WIRE_PACKETS(X)                                                                            \
 	X(hello, 1)                                                                                \
-	X(welcome, 2) X(piece, 3) X(mark, 4) X(ack, 7) X(head, 8) X(status, 9)                     \
+	X(welcome, 2)                                                                              \
+	X(piece, 3)                                                                                \
+	X(mark, 4) X(ack, 7) X(head, 8) X(status, 9)                                               \
 	        X(bye, 10) /* 5 LIST, 6 GET, 11 POLL, 12 POLLED, 13 CLAIM, 14 CLAIMED, 15 OFFER,   \
 	                      16 PULL */                                                           \
 	        X(enrol, 17) X(enrolled, 18) X(start, 40) X(fd, 41) X(ready, 42) X(stop, 43) X(    \
