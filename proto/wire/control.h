@@ -211,7 +211,11 @@ WIRE_STRUCT(door_reply, WIRE_DOOR_REPLY);
 	F(text, name, CS_FRIENDLY_MAX)
 WIRE_STRUCT(seal, WIRE_SEAL);
 #define WIRE_SEALED(F)                                                                             \
-	F(u64, tag, 0) F(text, error, 32) F(text, id, CS_ID_MAX) F(msg, bundle, bundle)
+	F(u64, tag, 0)                                                                             \
+	F(text, error, 32)                                                                         \
+	F(text, id, CS_ID_MAX)                                                                     \
+	F(msg, bundle, bundle)                                                                     \
+	F(text, reason, CS_TEXT_MAX) /* a sentence, with error */
 WIRE_STRUCT(sealed, WIRE_SEALED);
 
 /* import -> admin: what was found in the upload, with no private byte. -> DOOR_REPLY */
