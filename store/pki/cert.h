@@ -31,6 +31,7 @@ struct pki_cert {
 	size_t dns_count;
 	const struct cs_bytes *ip; /* SAN iPAddresses: 4 or 16 bytes */
 	size_t ip_count;
+	const char *const *ip_text; /* the same as text, "192.0.2.1", "2001:db8::1" */
 };
 /* DER must be one certificate to the last byte. CS_EMALFORMED (also a SAN that does not decode,
  * occurs twice, or holds a NUL), CS_ETRAILING, CS_ETOOBIG. On CS_OK the caller owns *OUT. */
