@@ -66,11 +66,12 @@ certspan-import.pkgs := libcrypto libprotobuf-c libsodium libseccomp jansson
 
 BUILT := $(foreach p,$(PROGRAMS),$(if $(wildcard $($(p).main)),$(B)/bin/$(p)))
 TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c tests/unit/*/test_*.c))
+TOOLS := $(patsubst %.c,$(B)/%,$(wildcard tests/tools/*.c))
 TEST_SUPPORT := $(patsubst %.c,$(B)/%.o,$(filter-out %/test_%,$(wildcard tests/unit/*.c)))
 TEST_LIBS := $(foreach f,node tls-edge replicator store proto,$(if $(call sources,$(f)),$(call lib,$(f))))
 ALL_PKGS := cmocka libssl libcrypto libzmq lmdb libprotobuf-c libsodium libcyaml jansson libmicrohttpd libcurl libseccomp
 
-.PHONY: all deps deps-list demo test check check-all unit system lint layers asan ubsan tsan fuzz bench format metrics \
+.PHONY: all tools unit-build fuzz-build deps deps-list demo test check check-all unit system lint layers asan ubsan tsan fuzz bench format metrics \
 	install clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -126,17 +127,18 @@ demo: build/.deps-build ## a cluster of three nodes on loopback, in 20 seconds
 
 unit: $(TESTS) ## unit tests alone
 	$(Q)python3 tests/run.py --build $(B) unit
-system: all ## tests on the real binaries alone
+system: all $(TOOLS) ## tests on the real binaries alone
 	$(Q)python3 tests/run.py --build $(B) system
 test: build/.deps-test ## everything that proves it; ends with one summary line
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(TESTS)
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(TESTS) $(TOOLS)
 	$(Q)/usr/bin/python3 tests/run.py --build $(B)
 check: test
 asan: ## unit and system tests under AddressSanitizer and UBSan
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) VARIANT=asan all unit-build
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) VARIANT=asan all unit-build tools
 	$(Q)/usr/bin/python3 tests/run.py --build build/asan unit system
 ubsan: asan
 unit-build: $(TESTS)
+tools: $(TOOLS)
 fuzz: ## every fuzz target for FUZZ_SECONDS (default 20) each
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) VARIANT=fuzz CC=clang fuzz-build
 	$(Q)/usr/bin/python3 tests/run.py --build build/fuzz fuzz
@@ -154,7 +156,13 @@ metrics: ## size of functions and files
 	$(Q)/usr/bin/python3 tests/lint/metrics.py
 format:
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
-bench: all ## measure, with the floors of the same run; writes build/bench.json
+$(B)/tests/bench/%: $(B)/tests/bench/%.o
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg,libssl libcrypto)
+$(B)/tests/tools/%: $(B)/tests/tools/%.o $(call lib,store) $(call lib,proto)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg,libcrypto lmdb libprotobuf-c libsodium)
+bench: all $(B)/tests/bench/tlsload ## measure, with the floors of the same run; writes build/bench.json
 	$(Q)/usr/bin/python3 tests/bench/bench.py --build $(B)
 
 install: all ## DESTDIR and PREFIX as usual
