@@ -150,13 +150,6 @@ static enum cs_err check_time(const struct scene *scene, const struct scene_cert
 		                cs_time_text(cert->leaf->not_before, when, sizeof(when))),
 		        cs_arena_printf(
 		                arena, "certspan activate %s (from that time on)", cert->id));
-	if (d->replaces != NULL && cert->leaf->not_before < d->replaces->leaf->not_before &&
-	        d->verdict != VERDICT_REPLACEMENT)
-		return stay(d, CS_EREFUSED,
-		        cs_arena_printf(arena,
-		                "it is older than %s, the Active one that it would replace",
-		                d->replaces->id),
-		        cs_arena_printf(arena, "certspan activate %s --allow older", cert->id));
 	return CS_OK;
 }
 
@@ -176,9 +169,15 @@ static enum cs_err check_verdict(const struct scene_cert *cert, const struct ver
 		return stay(d, CS_EREFUSED,
 		        cs_arena_printf(arena, "it lacks names that %s has", d->replaces->id),
 		        cs_arena_printf(arena, "certspan activate %s --allow name-loss", cert->id));
-	const bool plain = d->verdict == VERDICT_FIRST || d->verdict == VERDICT_RENEWAL ||
-	                   d->verdict == VERDICT_REKEY;
-	if (!plain && !flags->asked && !(d->verdict == VERDICT_REPLACEMENT && flags->replacement))
+	if (d->replaces != NULL && !flags->older &&
+	        cert->leaf->not_before < d->replaces->leaf->not_before &&
+	        d->verdict != VERDICT_REPLACEMENT)
+		return stay(d, CS_EREFUSED,
+		        cs_arena_printf(arena,
+		                "it is older than %s, the Active one that it would replace",
+		                d->replaces->id),
+		        cs_arena_printf(arena, "certspan activate %s --allow older", cert->id));
+	if (d->verdict == VERDICT_REISSUE && !flags->asked && !flags->name_loss)
 		return stay(d, CS_EREFUSED,
 		        cs_arena_printf(
 		                arena, "%s: it does not serve by itself", verdict_name(d->verdict)),

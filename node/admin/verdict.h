@@ -20,7 +20,8 @@ enum verdict verdict_of(
 
 struct verdict_flags {
 	bool stage; /* never activate */
-	bool replacement, name_loss; /* allowed by name: other issuer; names that go */
+	bool replacement, name_loss, older; /* allowed by name: other issuer; names that go; older
+	                                       than what it replaces */
 	bool asked; /* by `activate`: what needs no flag needs no verdict either */
 	struct wire_texts accepted;
 };
