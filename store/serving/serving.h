@@ -27,6 +27,10 @@ void serving_discard(struct serving_writer *self);
 uint64_t serving_published(const struct serving_writer *self); /* seq of the published view, 0 */
 unsigned serving_reader_check(struct serving_writer *self);
 void serving_close(struct serving_writer **self); /* marks a clean stop */
+/* The published view through the writer's own environment (LMDB must not be opened twice in a process): what an edge would see now.
+ * The writer's; valid until serving_close. Also while a view is pending, on the writer's thread. CS_ENOTFOUND before the first view. */
+struct serving;
+CS_MUST enum cs_err serving_reader_of(struct serving_writer *self, struct serving **out);
 
 /* --- readers: edges, and whoever must know what an edge would do --- */
 struct serving;
