@@ -1,0 +1,179 @@
+#include "node/keyd/vault.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sodium.h>
+#include <sys/stat.h>
+#include "node/keyd/numbers.h"
+#include "proto/base/limits.h"
+#include "store/pki/cert.h"
+#include "store/pki/p12.h"
+
+#define BUNDLE_ARENA (4 * CS_OBJECT_MAX)
+
+struct vault {
+	struct state *state; /* NULL until there is one */
+	struct secrets *secrets;
+	size_t map_size;
+	char dir[CS_TEXT_MAX + 16], file[CS_TEXT_MAX + 32];
+	dev_t device;
+	ino_t inode;
+};
+
+enum cs_err vault_new(const char *dir, const char *node, size_t map_size,
+        const struct keyd_key *key, struct vault **out)
+{
+	CS_AUTO(vault_free) struct vault *self = calloc(1, sizeof(*self));
+
+	*out = NULL;
+	if (self == NULL)
+		return CS_ENOMEM;
+	self->map_size = map_size;
+	snprintf(self->dir, sizeof(self->dir), "%s/state", dir);
+	snprintf(self->file, sizeof(self->file), "%s/data.mdb", self->dir);
+	CS_TRY(secrets_new(key, node, &self->secrets));
+	*out = CS_STEAL(self);
+	return CS_OK;
+}
+
+enum cs_err vault_attach(struct vault *self)
+{
+	struct stat st;
+
+	if (self->state != NULL)
+		return CS_OK;
+	if (stat(self->file, &st) != 0)
+		return CS_ELOCKED;
+	const enum cs_err rc = state_open(self->dir, false, false, self->map_size, &self->state);
+	if (rc != CS_OK)
+		return rc == CS_ENOTFOUND ? CS_ELOCKED : rc;
+	self->device = st.st_dev;
+	self->inode = st.st_ino;
+	return vault_refresh(self);
+}
+
+bool vault_attached(const struct vault *self)
+{
+	return self->state != NULL;
+}
+
+bool vault_replaced(const struct vault *self)
+{
+	struct stat st;
+
+	return self->state != NULL && stat(self->file, &st) == 0 &&
+	       (st.st_ino != self->inode || st.st_dev != self->device);
+}
+
+enum cs_err vault_refresh(struct vault *self)
+{
+	return self->state != NULL ? secrets_load(self->secrets, self->state) : CS_ELOCKED;
+}
+
+uint32_t vault_epoch(const struct vault *self)
+{
+	return secrets_newest(self->secrets);
+}
+
+enum cs_err vault_newest(struct vault *self, uint32_t *epoch, const uint8_t **secret)
+{
+	CS_TRY(vault_attach(self));
+	CS_TRY(vault_refresh(self));
+	*epoch = secrets_newest(self->secrets);
+	return secrets_find(self->secrets, self->state, *epoch, secret);
+}
+
+enum cs_err vault_reseal(struct vault *self, const char *node, const uint8_t seal_key[32],
+        struct cs_arena *arena, const struct wire_secret **out, size_t *count)
+{
+	CS_TRY(vault_attach(self));
+	CS_TRY(vault_refresh(self));
+	return secrets_reseal(self->secrets, node, seal_key, arena, out, count);
+}
+
+static enum cs_err read_bundle(
+        struct vault *self, const char *id, struct cs_arena *arena, struct wire_bundle *out)
+{
+	struct wire_object object;
+
+	CS_TRY(vault_attach(self));
+	CS_TRY(state_get(self->state, OBJECT_BUNDLE, id, arena, &object));
+	return wire_decode(&wire_bundle_type, object.payload, arena, out);
+}
+
+/* The sealed PKCS#12 under the passphrase that only holders of the cluster secret can make. */
+static enum cs_err unseal(struct vault *self, const char *id, const struct wire_bundle *bundle,
+        struct p12_content *out)
+{
+	const uint8_t *secret;
+	char passphrase[44];
+
+	CS_TRY(secrets_find(self->secrets, self->state, bundle->secret_epoch, &secret));
+	CS_TRY(p12_bundle_passphrase(secret, id, bundle->version, passphrase));
+	const enum cs_err rc = p12_open(bundle->sealed, passphrase, false, out);
+	sodium_memzero(passphrase, sizeof(passphrase));
+	/* A bundle of ours opens with its passphrase; if not, it was damaged or sealed under
+	 * another secret. */
+	return rc == CS_EPASSPHRASE ? CS_ECORRUPT : rc;
+}
+
+static enum cs_err key_in(
+        const struct p12_content *content, struct cs_bytes leaf, struct signkey **out)
+{
+	CS_AUTO(signkey_free) struct signkey *key = NULL;
+
+	if (content->key_count != 1)
+		return CS_ENOKEY;
+	CS_TRY(signkey_from_pkcs8(content->keys[0], &key));
+	CS_TRY(signkey_prove(key, leaf));
+	*out = CS_STEAL(key);
+	return CS_OK;
+}
+
+static enum cs_err open_sealed(struct vault *self, const char *id, struct signkey **out)
+{
+	CS_AUTO(cs_arena_free) struct cs_arena *arena = NULL;
+	CS_AUTO(p12_content_free) struct p12_content content = { 0 };
+	struct wire_bundle bundle;
+
+	CS_TRY(cs_arena_new(BUNDLE_ARENA, &arena));
+	CS_TRY(read_bundle(self, id, arena, &bundle));
+	CS_TRY(unseal(self, id, &bundle, &content));
+	return key_in(&content, bundle.leaf, out);
+}
+
+enum cs_err vault_open(
+        struct vault *self, const char *id, struct signkey **out, struct cs_buf *wrapped)
+{
+	CS_AUTO(signkey_free) struct signkey *key = NULL;
+
+	*out = NULL;
+	CS_TRY(open_sealed(self, id, &key));
+	CS_TRY(numbers_wrap(key, secrets_wrap_key(self->secrets), id, wrapped));
+	*out = CS_STEAL(key);
+	return CS_OK;
+}
+
+enum cs_err vault_key(struct vault *self, const char *id, struct signkey **out)
+{
+	CS_AUTO(cs_buf_free) struct cs_buf wrapped = cs_buf_new(NUMBERS_WRAPPED_MAX);
+
+	*out = NULL;
+	CS_TRY(vault_attach(self));
+	if (state_local_get(self->state, LOCAL_KEYS, id, &wrapped) == CS_OK &&
+	        numbers_unwrap(cs_buf_view(&wrapped), secrets_wrap_key(self->secrets), id, out) ==
+	                CS_OK)
+		return CS_OK;
+	return open_sealed(self, id,
+	        out); /* the numbers are derived: what is missing or damaged is made again */
+}
+
+void vault_free(struct vault **self)
+{
+	if (*self == NULL)
+		return;
+	state_close(&(*self)->state);
+	secrets_free(&(*self)->secrets);
+	free(*self);
+	*self = NULL;
+}
