@@ -92,18 +92,19 @@ static enum cs_err load(scmp_filter_ctx ctx)
 #endif
 }
 
-enum cs_err sandbox_seccomp(
-        enum sandbox_calls calls){ SCMP_SYS(prctl) }; /* to put the second filter on */
-CS_AUTO(context_free) scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+enum cs_err sandbox_seccomp(enum sandbox_calls calls)
+{
+	CS_AUTO(context_free) scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 
-if (ctx == NULL || !rules(ctx, SCMP_ACT_ALLOW, plain, CS_COUNT(plain)) ||
-        !rules(ctx, SCMP_ACT_ALLOW, looks, CS_COUNT(looks)) ||
-        !rules(ctx, SCMP_ACT_KILL_PROCESS, deadly, CS_COUNT(deadly)) || !careful_rules(ctx))
-	return CS_ENOMEM;
-if (calls == SANDBOX_OPENS && (!rules(ctx, SCMP_ACT_ALLOW, files, CS_COUNT(files)) ||
-                                      !rules(ctx, SCMP_ACT_ALLOW, stacking, CS_COUNT(stacking))))
-	return CS_ENOMEM;
-return load(ctx);
+	if (ctx == NULL || !rules(ctx, SCMP_ACT_ALLOW, plain, CS_COUNT(plain)) ||
+	        !rules(ctx, SCMP_ACT_ALLOW, looks, CS_COUNT(looks)) ||
+	        !rules(ctx, SCMP_ACT_KILL_PROCESS, deadly, CS_COUNT(deadly)) || !careful_rules(ctx))
+		return CS_ENOMEM;
+	if (calls == SANDBOX_OPENS &&
+	        (!rules(ctx, SCMP_ACT_ALLOW, files, CS_COUNT(files)) ||
+	                !rules(ctx, SCMP_ACT_ALLOW, stacking, CS_COUNT(stacking))))
+		return CS_ENOMEM;
+	return load(ctx);
 }
 
 enum cs_err sandbox_no_more_files(void)
