@@ -35,6 +35,10 @@ CS_MUST enum cs_err intake_add(
  * *REASON is a sentence then. */
 CS_MUST enum cs_err intake_finish(struct intake *self, const char **reason);
 size_t intake_pairs(const struct intake *self, const struct intake_pair **out);
+/* The certificate that all this is about: the one with a key, else the one that issued no other. NULL if none or several. */
+const struct pki_cert *intake_leaf(const struct intake *self);
+/* Every certificate taken, once each, in the order of the files. */
+size_t intake_certs(const struct intake *self, const struct pki_cert *const **out);
 size_t intake_cas(
         const struct intake *self, const struct cs_bytes **out); /* CA certificates, DER */
 size_t intake_findings(const struct intake *self, const struct intake_finding **out);

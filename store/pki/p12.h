@@ -23,6 +23,7 @@ struct p12_content {
 	size_t key_count, cert_count;
 	const char *name; /* friendly name of the first key or certificate, "" */
 	uint32_t mac_iterations;
+	const char *reason; /* after an error: a static sentence that says why; else "" */
 };
 /* Before any key derivation: exact length (CS_ETRAILING), MAC there (CS_ENOMAC), every readable
  * count and salt within limits.h (CS_EITERATIONS). Then opens. PASSPHRASE NULL = none given: both
@@ -30,4 +31,7 @@ struct p12_content {
  * an OSSL_LIB_CTX with the legacy provider may be used (import only). */
 CS_MUST enum cs_err p12_open(
         struct cs_bytes der, const char *passphrase, bool legacy, struct p12_content *out);
+/* Loads from disk what p12_open with LEGACY needs. Call it before a sandbox closes the disk; else
+ * old files may end as CS_EUNSUPPORTED. */
+void p12_prepare_legacy(void);
 void p12_content_free(struct p12_content *self);
