@@ -1,0 +1,115 @@
+#include "node/import/submit.h"
+#include <string.h>
+#include "proto/base/clock.h"
+#include "proto/base/limits.h"
+#include "proto/role/channel.h"
+
+#define KEYD_MS 10000
+#define ADMIN_MS 120000 /* acks of the backup and of other nodes may be waited for */
+#define FEW_FINDINGS 16u
+
+/* Why keyd did not seal, in its own words. */
+static enum cs_err seal(
+        const struct submit_to *to, const struct intake_pair *pair, struct wire_packet *sealed)
+{
+	const struct wire_seal request = { 1, pair->pkcs8, pair->leaf->der,
+		{ pair->chain, pair->chain_count }, pair->name };
+	const int64_t deadline = cs_clock_mono_ms() + KEYD_MS;
+
+	CS_TRY(channel_send_wait(to->keyd, PACKET_seal, &request, deadline));
+	CS_TRY(channel_receive_wait(to->keyd, deadline, sealed, NULL));
+	return sealed->id == PACKET_sealed ? CS_OK : CS_EMALFORMED;
+}
+
+/* What does not fit into one packet is cut where it hurts least: CA certificates first, then the
+ * tail of the findings. */
+static enum cs_err send_submit(const struct submit_to *to, struct wire_submit *submit)
+{
+	const int64_t deadline = cs_clock_mono_ms() + KEYD_MS;
+
+	enum cs_err rc = channel_send_wait(to->admin, PACKET_submit, submit, deadline);
+	if (rc != CS_ETOOBIG)
+		return rc;
+	submit->cas.n = 0;
+	if (submit->findings.n > FEW_FINDINGS)
+		submit->findings.n = FEW_FINDINGS;
+	return channel_send_wait(to->admin, PACKET_submit, submit, deadline);
+}
+
+static enum cs_err ask_admin(const struct submit_to *to, struct wire_submit *submit,
+        uint32_t *status, struct cs_buf *body)
+{
+	CS_AUTO(wire_packet_free) struct wire_packet packet = { 0 };
+
+	CS_TRY(send_submit(to, submit));
+	CS_TRY(channel_receive_wait(to->admin, cs_clock_mono_ms() + ADMIN_MS, &packet, NULL));
+	if (packet.id != PACKET_door_reply)
+		return CS_EMALFORMED;
+	const struct wire_door_reply *reply = packet.body;
+	*status = reply->status > *status ? reply->status : *status; /* the worst of several */
+	return cs_buf_add(body, reply->body, strlen(reply->body));
+}
+
+static struct wire_submit draft(
+        const struct submit_to *to, const struct wire_door *door, const struct upload *upload)
+{
+	struct wire_submit submit = { .uid = to->uid,
+		.options = door->options,
+		.id = "",
+		.name = "",
+		.error = "",
+		.reason = "",
+		.kdf_iterations = intake_kdf_iterations(upload->intake) };
+
+	submit.findings.v = upload->findings;
+	submit.findings.n = upload->finding_count;
+	return submit;
+}
+
+static enum cs_err submit_pair(const struct submit_to *to, const struct wire_door *door,
+        const struct upload *upload, const struct intake_pair *pair, uint32_t *status,
+        struct cs_buf *body)
+{
+	CS_AUTO(wire_packet_free) struct wire_packet packet = { 0 };
+	struct wire_submit submit = draft(to, door, upload);
+
+	CS_TRY(seal(to, pair, &packet));
+	const struct wire_sealed *sealed = packet.body;
+	submit.name = pair->name;
+	submit.error = sealed->error;
+	submit.reason = sealed->reason;
+	submit.id = sealed->id;
+	submit.bundle = sealed->bundle;
+	CS_TRY(upload_cas(upload, pair, CS_OBJECT_MAX / 4, &submit.cas));
+	return ask_admin(to, &submit, status, body);
+}
+
+static enum cs_err submit_none(const struct submit_to *to, const struct wire_door *door,
+        const struct upload *upload, uint32_t *status, struct cs_buf *body)
+{
+	struct wire_submit submit = draft(to, door, upload);
+
+	submit.error = upload->err != CS_OK ? cs_err_name(upload->err) : "";
+	submit.reason = upload->reason;
+	CS_TRY(upload_cas(upload, NULL, CS_OBJECT_MAX, &submit.cas));
+	return ask_admin(to, &submit, status, body);
+}
+
+enum cs_err submit_upload(const struct submit_to *to, const struct wire_door *door,
+        const struct upload *upload, uint32_t *status, struct cs_buf *body)
+{
+	const bool several = upload->key_count > 1;
+	const char *before = several ? "{\"imports\":[" : "";
+
+	*status = 0;
+	if (upload->err != CS_OK || upload->key_count == 0)
+		return submit_none(to, door, upload, status, body);
+	for (size_t i = 0; i < upload->pair_count; i++) {
+		if (upload->pairs[i].pkcs8.n == 0)
+			continue;
+		CS_TRY(cs_buf_printf(body, "%s", before));
+		CS_TRY(submit_pair(to, door, upload, &upload->pairs[i], status, body));
+		before = ",";
+	}
+	return several ? cs_buf_printf(body, "]}") : CS_OK;
+}
