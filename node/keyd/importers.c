@@ -45,7 +45,8 @@ static enum cs_err answer(struct importers *self, int fd, const struct wire_seal
 	};
 
 	if (rc != CS_OK) {
-		cs_notice("did not seal an uploaded key: %s: %s", cs_err_text(rc), result.reason);
+		cs_notice("did not seal an uploaded key: %s",
+		        result.reason[0] != '\0' ? result.reason : cs_err_text(rc));
 		reply.error = cs_err_name(rc);
 	} else {
 		reply.bundle = &result.bundle;
