@@ -1,5 +1,6 @@
 /* certspan cert inspect: what import would say of some files, offline (design section 7). */
 #include <string.h>
+#include "node/cli/api.h"
 #include "node/cli/file.h"
 #include "node/cli/upload.h"
 #include "proto/base/clock.h"
@@ -107,15 +108,9 @@ static json_t *document(const struct intake *in)
 			findings[i].err == CS_OK ? "" : cli_code(findings[i].err), "reason", text_json(findings[i].reason)));
 	if (pair_count == 0 && json_array_size(certificates) > 0)
 		add_warning(warnings, "no-key", "CA certificates alone: nothing that could be served");
-	return json_pack("{s:s, s:s*, s:b, s:o, s:o, s:o}", "schema", "certspan.inspect/1", "leaf_sha256", pair_count > 0 ? leaf : NULL, "has_key",
-		has_key, "certificates", certificates, "warnings", warnings, "findings", found);
-}
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text != NULL ? text : "";
+	if (pair_count == 0) /* a CA certificate alone is its own leaf */
+		snprintf(leaf, sizeof(leaf), "%s", text_at(json_array_get(certificates, 0), "sha256"));
+	return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o}", "schema", "certspan.inspect/1", "leaf_sha256", leaf, "has_key", has_key, "certificates", certificates, "warnings", warnings, "findings", found);
 }
 
 static void print_text(const json_t *doc)
@@ -125,14 +120,14 @@ static void print_text(const json_t *doc)
 
 	json_array_foreach(json_object_get(doc, "certificates"), i, c) {
 		printf("%s%s\n  issuer   %s\n  valid    %s .. %s\n  serial   %s\n  sha256   %s\n", json_is_true(json_object_get(c, "is_ca")) ? "CA  " : "leaf  ",
-			text_of(c, "subject"), text_of(c, "issuer"), text_of(c, "not_before"), text_of(c, "not_after"), text_of(c, "serial"),
-			text_of(c, "sha256"));
+			text_at(c, "subject"), text_at(c, "issuer"), text_at(c, "not_before"), text_at(c, "not_after"), text_at(c, "serial"),
+			text_at(c, "sha256"));
 		json_array_foreach(json_object_get(c, "dns_names"), k, name)
 			printf("  %s%s", k == 0 ? "names    " : "         ", json_string_value(name)), putchar('\n');
 	}
 	printf("key      %s\n", json_is_true(json_object_get(doc, "has_key")) ? "there, and it matches" : "none");
 	json_array_foreach(json_object_get(doc, "warnings"), i, c)
-		printf("warning  %s: %s\n", text_of(c, "code"), text_of(c, "text"));
+		printf("warning  %s: %s\n", text_at(c, "code"), text_at(c, "text"));
 }
 
 /* Certificates alone are no error of an inspection. */

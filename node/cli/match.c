@@ -28,6 +28,18 @@ static enum cs_err to_der(const struct cs_buf *file, struct cs_buf *der)
 	return rc;
 }
 
+/* A certificate whose names cannot be trusted (a SAN that does not decode, a NUL in a name): it vouches for nothing. */
+static bool certificate_at_least(struct cs_bytes der)
+{
+	const unsigned char *p = der.p;
+	X509 *x509 = d2i_X509(NULL, &p, (long)der.n);
+	const bool whole = x509 != NULL && p == der.p + der.n;
+
+	X509_free(x509);
+	return whole;
+}
+
+/* *OUT stays NULL for a certificate that vouches for nothing. */
 static enum cs_err read_certificate(const char *path, struct pki_cert **out)
 {
 	CS_AUTO(cs_buf_free) struct cs_buf file = cs_buf_new(CS_UPLOAD_FILE_MAX), der = cs_buf_new(CS_UPLOAD_FILE_MAX);
@@ -36,7 +48,8 @@ static enum cs_err read_certificate(const char *path, struct pki_cert **out)
 	if (file.n == 0)
 		return CS_EEMPTY;
 	CS_TRY(to_der(&file, &der));
-	return pki_cert_read(cs_buf_view(&der), out);
+	const enum cs_err rc = pki_cert_read(cs_buf_view(&der), out);
+	return rc == CS_EMALFORMED && certificate_at_least(cs_buf_view(&der)) ? CS_OK : rc;
 }
 
 /* A host as given may be no UTF-8: then each odd byte stands as U+FFFD. */
@@ -59,9 +72,11 @@ static int print_matches(struct cli *cli, const struct pki_cert *cert)
 	CS_AUTO(table_free) struct table *table = table_new("HOST|COVERED|BY", false);
 	size_t missed = 0;
 
+	if (cert == NULL)
+		cli_say(cli, "warning: the certificate's names are malformed; it vouches for none\n");
 	for (size_t i = 0; i < cli->operand_count; i++) {
 		const char *host = cli->operands[i], *by = NULL;
-		const enum pki_cover cover = pki_cert_covers(cert, cs_bytes_of(host), &by);
+		const enum pki_cover cover = cert != NULL ? pki_cert_covers(cert, cs_bytes_of(host), &by) : PKI_COVER_NONE;
 		missed += cover == PKI_COVER_NONE;
 		json_array_append_new(matches, json_pack("{s:o, s:b, s:o, s:s}", "host", host_json(host), "covered", cover != PKI_COVER_NONE, "by",
 			host_json(cover == PKI_COVER_NONE || by == NULL ? "" : by), "cover", pki_cover_name(cover)));
