@@ -16,7 +16,8 @@ int64_t int_at(const json_t *object, const char *key)
 {
 	const json_t *value = json_object_get(object, key);
 
-	return json_is_real(value) ? (int64_t)json_real_value(value) : (int64_t)json_integer_value(value);
+	return json_is_real(value) ? (int64_t)json_real_value(value)
+	                           : (int64_t)json_integer_value(value);
 }
 
 bool true_at(const json_t *object, const char *key)
@@ -30,8 +31,10 @@ const char *api_escape(const char *text)
 	static unsigned turn;
 	char *out = buffers[turn++ % CS_COUNT(buffers)], *end = out;
 
-	for (const unsigned char *c = (const unsigned char *)(text != NULL ? text : ""); *c != '\0' && end < out + 3 * CS_TEXT_MAX - 3; c++) {
-		const bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || strchr("-._~*", *c) != NULL;
+	for (const unsigned char *c = (const unsigned char *)(text != NULL ? text : "");
+	        *c != '\0' && end < out + 3 * CS_TEXT_MAX - 3; c++) {
+		const bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+		                   (*c >= '0' && *c <= '9') || strchr("-._~*", *c) != NULL;
 		end += snprintf(end, 4, plain ? "%c" : "%%%02X", *c);
 	}
 	*end = '\0';
@@ -56,7 +59,8 @@ static void print_rows(const json_t *rows, const char *first, const char *second
 	json_t *row;
 
 	json_array_foreach(rows, i, row)
-		fprintf(stderr, "  %s %s  %s\n", table_safe(text_at(row, first)), table_safe(text_at(row, second)), table_safe(text_at(row, third)));
+	        fprintf(stderr, "  %s %s  %s\n", table_safe(text_at(row, first)),
+	                table_safe(text_at(row, second)), table_safe(text_at(row, third)));
 }
 
 int api_error(struct cli *cli, json_t *doc)
@@ -64,7 +68,9 @@ int api_error(struct cli *cli, json_t *doc)
 	const json_t *error = json_object_get(doc, "error");
 	const int exit_code = (int)int_at(error, "exit");
 
-	fprintf(stderr, "certspan: %s\n", error != NULL ? table_safe(text_at(error, "text")) : "the daemon refused it without saying why");
+	fprintf(stderr, "certspan: %s\n",
+	        error != NULL ? table_safe(text_at(error, "text"))
+	                      : "the daemon refused it without saying why");
 	print_rows(json_object_get(error, "uncovered"), "node", "host", "text");
 	print_rows(json_object_get(doc, "findings"), "file", "what", "reason");
 	if (text_at(error, "next")[0] != '\0')
@@ -81,7 +87,7 @@ static void print_warnings(const json_t *doc)
 	json_t *warning;
 
 	json_array_foreach(json_object_get(doc, "warnings"), i, warning)
-		fprintf(stderr, "warning: %s\n", table_safe(text_at(warning, "text")));
+	        fprintf(stderr, "warning: %s\n", table_safe(text_at(warning, "text")));
 }
 
 int api_outcome(struct cli *cli, json_t *doc, const char *fmt, ...)
@@ -105,8 +111,9 @@ int api_outcome(struct cli *cli, json_t *doc, const char *fmt, ...)
 	if (true_at(doc, "dry_run"))
 		printf("dry run, nothing was changed: %s\n", what);
 	else
-		printf("%s   commit %lld   generation %lld   acknowledged: %s\n", what, (long long)int_at(doc, "seq"), (long long)int_at(doc, "generation"),
-			table_safe(text_at(doc, "acknowledged")));
+		printf("%s   commit %lld   generation %lld   acknowledged: %s\n", what,
+		        (long long)int_at(doc, "seq"), (long long)int_at(doc, "generation"),
+		        table_safe(text_at(doc, "acknowledged")));
 	json_decref(doc);
 	return exit_code;
 }

@@ -75,19 +75,23 @@ static int no_answer(struct cli *cli, const struct call *call, CURLcode rc, cons
 	const enum cs_err err = rc == CURLE_OPERATION_TIMEDOUT ? CS_ETIMEOUT : CS_ECLOSED;
 
 	if (request != NULL)
-		snprintf(next, sizeof(next), "repeat it with --request %.40s: it is then done once", request);
-	return cli_fail(cli, err, next, "%s: %s; %s", call->method, err == CS_ETIMEOUT ? "no answer in time" : "the connection ended before the answer",
-		request != NULL ? "it may have been done" : "nothing was changed");
+		snprintf(next, sizeof(next), "repeat it with --request %.40s: it is then done once",
+		        request);
+	return cli_fail(cli, err, next, "%s: %s; %s", call->method,
+	        err == CS_ETIMEOUT ? "no answer in time" : "the connection ended before the answer",
+	        request != NULL ? "it may have been done" : "nothing was changed");
 }
 
 static int answered(struct cli *cli, const struct call *call, json_t **out)
 {
 	json_error_t error;
-	json_t *doc = json_loadb((const char *)call->answer.p, call->answer.n, JSON_REJECT_DUPLICATES, &error);
+	json_t *doc = json_loadb(
+	        (const char *)call->answer.p, call->answer.n, JSON_REJECT_DUPLICATES, &error);
 
 	if (!json_is_object(doc)) {
 		json_decref(doc);
-		return cli_fail(cli, CS_EMALFORMED, "look at the daemon's log", "the daemon answered no JSON (HTTP %ld)", call->status);
+		return cli_fail(cli, CS_EMALFORMED, "look at the daemon's log",
+		        "the daemon answered no JSON (HTTP %ld)", call->status);
 	}
 	if (call->status >= 400)
 		return api_error(cli, doc);
@@ -138,7 +142,9 @@ int api_get(struct cli *cli, json_t **out, const char *fmt, ...)
 
 int api_try(struct cli *cli, json_t **out, const char *path)
 {
-	struct call call = { .method = "GET", .path = path, .wait_s = READ_WAIT_S, .quiet_absence = true };
+	struct call call = {
+		.method = "GET", .path = path, .wait_s = READ_WAIT_S, .quiet_absence = true
+	};
 
 	return run(cli, &call, NULL, out);
 }
@@ -148,14 +154,16 @@ void api_write_fields(struct cli *cli, json_t *fields)
 	if (cli->ack != NULL)
 		json_object_set_new(fields, "ack", json_string(cli->ack));
 	if (cli->timeout_s > 0)
-		json_object_set_new(fields, "timeout_ms", json_integer((json_int_t)cli->timeout_s * 1000));
+		json_object_set_new(
+		        fields, "timeout_ms", json_integer((json_int_t)cli->timeout_s * 1000));
 	if (cli->dry_run)
 		json_object_set_new(fields, "dry_run", json_true());
 	uint8_t random[16];
 	char hex[33];
 	randombytes_buf(random, sizeof(random));
 	cs_hex(random, sizeof(random), hex);
-	json_object_set_new(fields, "request", json_string(cli->request != NULL ? cli->request : hex));
+	json_object_set_new(
+	        fields, "request", json_string(cli->request != NULL ? cli->request : hex));
 }
 
 static enum cs_err query_value(const json_t *value, struct cs_buf *out)
@@ -169,8 +177,8 @@ static enum cs_err query_value(const json_t *value, struct cs_buf *out)
 		return cs_buf_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
 	if (json_is_string(value))
 		return cs_buf_printf(out, "%s", api_escape(json_string_value(value)));
-	json_array_foreach(value, i, item)
-		CS_TRY(cs_buf_printf(out, "%s%s", i > 0 ? "," : "", api_escape(json_string_value(item))));
+	json_array_foreach(value, i, item) CS_TRY(
+	        cs_buf_printf(out, "%s%s", i > 0 ? "," : "", api_escape(json_string_value(item))));
 	return CS_OK;
 }
 
@@ -181,7 +189,8 @@ static enum cs_err with_query(const char *path, json_t *fields, struct cs_buf *o
 	char separator = '?';
 
 	CS_TRY(cs_buf_printf(out, "%s", path));
-	json_object_foreach(fields, key, value) {
+	json_object_foreach(fields, key, value)
+	{
 		CS_TRY(cs_buf_printf(out, "%c%s=", separator, key));
 		CS_TRY(query_value(value, out));
 		separator = '&';
@@ -209,7 +218,9 @@ int api_write(struct cli *cli, const char *method, const char *path, json_t *fie
 	}
 	json_decref(fields);
 	*out = NULL;
-	const int exit_code = rc == CS_OK ? run(cli, &call, request, out) : cli_fail(cli, rc, "give less at once", "the request is too long");
+	const int exit_code =
+	        rc == CS_OK ? run(cli, &call, request, out)
+	                    : cli_fail(cli, rc, "give less at once", "the request is too long");
 	free(body);
 	if (exit_code == 0 && int_at(*out, "exit") == cs_err_exit(CS_EPENDING))
 		return cs_err_exit(CS_EPENDING);

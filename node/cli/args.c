@@ -22,7 +22,8 @@ size_t args_distance(const char *a, const char *b)
 			size_t best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
 			best = d[i - 1][j] + 1 < best ? d[i - 1][j] + 1 : best;
 			best = d[i][j - 1] + 1 < best ? d[i][j - 1] + 1 : best;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best)
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			        d[i - 2][j - 2] + 1 < best)
 				best = d[i - 2][j - 2] + 1;
 			d[i][j] = best;
 		}
@@ -54,7 +55,8 @@ const char *cli_near_command(const char *word)
 	return near;
 }
 
-static enum cs_err usage(struct args_error *error, const char *next, const char *fmt, ...) CS_PRINTF(3, 4);
+static enum cs_err usage(struct args_error *error, const char *next, const char *fmt, ...)
+        CS_PRINTF(3, 4);
 static enum cs_err usage(struct args_error *error, const char *next, const char *fmt, ...)
 {
 	va_list args;
@@ -66,50 +68,61 @@ static enum cs_err usage(struct args_error *error, const char *next, const char 
 	return CS_EUSAGE;
 }
 
-static const struct cli_option *find(const struct cli_option *list, const char *name, size_t len, char letter)
+static const struct cli_option *find(
+        const struct cli_option *list, const char *name, size_t len, char letter)
 {
 	for (const struct cli_option *o = list; o != NULL && o->name != NULL; o++)
-		if (letter != 0 ? o->letter == letter : strlen(o->name) == len && strncmp(o->name, name, len) == 0)
+		if (letter != 0 ? o->letter == letter
+		                : strlen(o->name) == len && strncmp(o->name, name, len) == 0)
 			return o;
 	return NULL;
 }
 
-static void near_option(const struct cli_option *list, const char *name, const char **near, size_t *best)
+static void near_option(
+        const struct cli_option *list, const char *name, const char **near, size_t *best)
 {
 	for (const struct cli_option *o = list; o != NULL && o->name != NULL; o++)
 		if (nearer(name, o->name, best))
 			*near = o->name;
 }
 
-static enum cs_err unknown_option(const struct cli *self, const char *word, struct args_error *error)
+static enum cs_err unknown_option(
+        const struct cli *self, const char *word, struct args_error *error)
 {
 	const struct cli_option *own = self->command != NULL ? self->command->options : NULL;
 	const char *near = NULL;
 	size_t best = WORD_MAX;
 	char name[WORD_MAX], next[128];
 
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(word + strspn(word, "-"), "="), word + strspn(word, "-"));
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(word + strspn(word, "-"), "="),
+	        word + strspn(word, "-"));
 	near_option(own, name, &near, &best);
 	near_option(cli_globals, name, &near, &best);
 	snprintf(next, sizeof(next), "certspan help%s%s", self->command != NULL ? " " : "",
-		self->command != NULL ? self->command->name : "");
+	        self->command != NULL ? self->command->name : "");
 	if (near != NULL)
 		return usage(error, next, "unknown option %.100s; did you mean --%s?", word, near);
 	if (self->command == NULL)
-		return usage(error, next, "unknown option %.100s (a command's own options come after its name)", word);
-	return usage(error, next, "unknown option %.100s of `certspan %s`", word, self->command->name);
+		return usage(error, next,
+		        "unknown option %.100s (a command's own options come after its name)",
+		        word);
+	return usage(
+	        error, next, "unknown option %.100s of `certspan %s`", word, self->command->name);
 }
 
 static enum cs_err output_of(struct cli *self, const char *value, struct args_error *error)
 {
-	static const char *const words[] = { [CLI_TABLE] = "table", [CLI_WIDE] = "wide", [CLI_JSON] = "json" };
+	static const char *const words[] = {
+		[CLI_TABLE] = "table", [CLI_WIDE] = "wide", [CLI_JSON] = "json"
+	};
 
 	for (size_t i = 0; i < CS_COUNT(words); i++)
 		if (strcmp(value, words[i]) == 0) {
 			self->output = (enum cli_output)i;
 			return CS_OK;
 		}
-	return usage(error, "give -o table, -o wide or -o json", "unknown output form: %.100s", value);
+	return usage(
+	        error, "give -o table, -o wide or -o json", "unknown output form: %.100s", value);
 }
 
 static enum cs_err timeout_of(struct cli *self, const char *value, struct args_error *error)
@@ -117,7 +130,8 @@ static enum cs_err timeout_of(struct cli *self, const char *value, struct args_e
 	int64_t s = 0;
 
 	if (!cli_seconds(value, 1, &s) || s < 1 || s > 86400)
-		return usage(error, "give seconds, as --timeout 30", "no time: --timeout %.100s", value);
+		return usage(
+		        error, "give seconds, as --timeout 30", "no time: --timeout %.100s", value);
 	self->timeout_s = (int)s;
 	return CS_OK;
 }
@@ -138,7 +152,8 @@ static const struct {
 	{ .name = "help", .flag = offsetof(struct cli, help) },
 };
 
-static enum cs_err take_global(struct cli *self, const struct cli_option *o, const char *value, struct args_error *error)
+static enum cs_err take_global(
+        struct cli *self, const struct cli_option *o, const char *value, struct args_error *error)
 {
 	if (strcmp(o->name, "output") == 0)
 		return output_of(self, value, error);
@@ -156,7 +171,8 @@ static enum cs_err take_global(struct cli *self, const struct cli_option *o, con
 	return CS_EBUG;
 }
 
-static enum cs_err take(struct cli *self, const struct cli_option *o, bool global, const char *value, struct args_error *error)
+static enum cs_err take(struct cli *self, const struct cli_option *o, bool global,
+        const char *value, struct args_error *error)
 {
 	if (global)
 		return take_global(self, o, value, error);
@@ -167,7 +183,8 @@ static enum cs_err take(struct cli *self, const struct cli_option *o, bool globa
 }
 
 /* One word that starts with '-'; may take the next one as its value. */
-static enum cs_err option(struct cli *self, int argc, char *const *argv, int *at, struct args_error *error)
+static enum cs_err option(
+        struct cli *self, int argc, char *const *argv, int *at, struct args_error *error)
 {
 	const char *word = argv[*at], *value = NULL;
 	const bool is_long = word[1] == '-';
@@ -187,7 +204,8 @@ static enum cs_err option(struct cli *self, int argc, char *const *argv, int *at
 		return usage(error, "leave the value away", "--%s takes no value", o->name);
 	if (o->value != NULL && value == NULL && o->value[0] != '[') {
 		if (*at + 1 >= argc)
-			return usage(error, "see `certspan help`", "--%s needs a value: %s", o->name, o->value);
+			return usage(error, "see `certspan help`", "--%s needs a value: %s",
+			        o->name, o->value);
 		value = argv[++*at];
 	}
 	return take(self, o, global, value, error);
@@ -209,7 +227,8 @@ static const struct cli_command *command_of(const char *words, bool *more)
 	return found;
 }
 
-static enum cs_err word_of_command(struct cli *self, char *words, size_t size, const char *word, struct args_error *error)
+static enum cs_err word_of_command(
+        struct cli *self, char *words, size_t size, const char *word, struct args_error *error)
 {
 	const size_t n = strlen(words);
 	bool more = false;
@@ -220,19 +239,22 @@ static enum cs_err word_of_command(struct cli *self, char *words, size_t size, c
 		return CS_OK;
 	const char *near = cli_near_command(words);
 	if (near != NULL)
-		return usage(error, "certspan help", "unknown command: %s; did you mean `certspan %s`?", words, near);
+		return usage(error, "certspan help",
+		        "unknown command: %s; did you mean `certspan %s`?", words, near);
 	return usage(error, "certspan help", "unknown command: %s", words);
 }
 
 static enum cs_err operand(struct cli *self, const char *word, struct args_error *error)
 {
 	if (self->operand_count == CLI_OPERANDS_MAX)
-		return usage(error, "give fewer at once", "more than %d operands", CLI_OPERANDS_MAX);
+		return usage(
+		        error, "give fewer at once", "more than %d operands", CLI_OPERANDS_MAX);
 	self->operands[self->operand_count++] = word;
 	return CS_OK;
 }
 
-static enum cs_err check_operands(const struct cli *self, const char *words, struct args_error *error)
+static enum cs_err check_operands(
+        const struct cli *self, const char *words, struct args_error *error)
 {
 	char next[128];
 
@@ -249,7 +271,8 @@ static enum cs_err check_operands(const struct cli *self, const char *words, str
 	if (self->operand_count < c->least)
 		return usage(error, next, "`certspan %s` needs: %s", c->name, c->operands);
 	if (self->operand_count > c->most)
-		return usage(error, next, "`certspan %s` takes no \"%.100s\"", c->name, self->operands[c->most]);
+		return usage(error, next, "`certspan %s` takes no \"%.100s\"", c->name,
+		        self->operands[c->most]);
 	return CS_OK;
 }
 

@@ -5,7 +5,10 @@
 struct args_error {
 	char text[512], next[256];
 };
-/* CS_EUSAGE fills *ERROR. Options of a command come after its words, global ones anywhere; after "--" all are operands. */
-CS_MUST enum cs_err args_parse(struct cli *self, int argc, char *const *argv, struct args_error *error);
-/* Edits (insert, drop, change, swap of neighbours) between two words of at most 64 bytes; 64 for longer ones. */
+/* CS_EUSAGE fills *ERROR. Options of a command come after its words, global ones anywhere; after
+ * "--" all are operands. */
+CS_MUST enum cs_err args_parse(
+        struct cli *self, int argc, char *const *argv, struct args_error *error);
+/* Edits (insert, drop, change, swap of neighbours) between two words of at most 64 bytes; 64 for
+ * longer ones. */
 size_t args_distance(const char *a, const char *b);

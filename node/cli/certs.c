@@ -9,9 +9,9 @@ static void join_texts(const json_t *list, char *out, size_t size)
 	json_t *item;
 
 	snprintf(out, size, "-");
-	json_array_foreach(list, i, item)
-		if (n < size)
-			n += (size_t)snprintf(out + n, size - n, "%s%s", i > 0 ? ", " : "", json_is_string(item) ? json_string_value(item) : text_at(item, "code"));
+	json_array_foreach(list, i, item) if (n < size) n +=
+	        (size_t)snprintf(out + n, size - n, "%s%s", i > 0 ? ", " : "",
+	                json_is_string(item) ? json_string_value(item) : text_at(item, "code"));
 }
 
 static void cert_row(struct table *table, const json_t *c)
@@ -22,10 +22,16 @@ static void cert_row(struct table *table, const json_t *c)
 
 	join_texts(json_object_get(c, "dns_names"), names, sizeof(names));
 	join_texts(json_object_get(c, "default_for"), defaults, sizeof(defaults));
-	table_row(table, good ? TABLE_PLAIN : strcmp(validity, "expired") == 0 ? TABLE_BAD : TABLE_WARN, "%s|%s|%s%s%s|%s|%s|%s|%s|%s|%s",
-		table_safe(text_at(c, "id")), table_safe(text_at(c, "name")), view_word(text_at(c, "state"), false), good ? "" : ", ",
-		good ? "" : view_word(validity, true), table_safe(text_at(c, "key")), view_left(text_at(c, "not_after")), table_safe(defaults),
-		table_safe(names), table_safe(text_at(c, "issuer")), table_safe(text_at(c, "verdict")));
+	table_row(table,
+	        good                               ? TABLE_PLAIN
+	        : strcmp(validity, "expired") == 0 ? TABLE_BAD
+	                                           : TABLE_WARN,
+	        "%s|%s|%s%s%s|%s|%s|%s|%s|%s|%s", table_safe(text_at(c, "id")),
+	        table_safe(text_at(c, "name")), view_word(text_at(c, "state"), false),
+	        good ? "" : ", ", good ? "" : view_word(validity, true),
+	        table_safe(text_at(c, "key")), view_left(text_at(c, "not_after")),
+	        table_safe(defaults), table_safe(names), table_safe(text_at(c, "issuer")),
+	        table_safe(text_at(c, "verdict")));
 }
 
 /* All pages, one after the other, in the first one's list. */
@@ -38,8 +44,10 @@ static int all_pages(struct cli *cli, json_t **out)
 	*out = NULL;
 	do {
 		json_t *page = NULL;
-		rc = api_get(cli, &page, "/v1/certs?limit=1000%s%s%s%s%s%s", next[0] != '\0' ? "&after=" : "", api_escape(next),
-			state != NULL ? "&state=" : "", api_escape(state), host != NULL ? "&host=" : "", api_escape(host));
+		rc = api_get(cli, &page, "/v1/certs?limit=1000%s%s%s%s%s%s",
+		        next[0] != '\0' ? "&after=" : "", api_escape(next),
+		        state != NULL ? "&state=" : "", api_escape(state),
+		        host != NULL ? "&host=" : "", api_escape(host));
 		if (rc != 0)
 			break;
 		snprintf(next, sizeof(next), "%s", text_at(page, "next"));
@@ -68,9 +76,10 @@ int cli_cert_list(struct cli *cli)
 	json_object_set_new(doc, "next", json_null());
 	if (cli->output == CLI_JSON)
 		return cli_print(cli, doc, 0);
-	CS_AUTO(table_free) struct table *table = table_new("ID|NAME|STATE|KEY|EXPIRES|DEFAULT|NAMES|+ISSUER|+VERDICT", cli->output == CLI_WIDE);
-	json_array_foreach(json_object_get(doc, "certs"), i, cert)
-		cert_row(table, cert);
+	CS_AUTO(table_free)
+	struct table *table = table_new("ID|NAME|STATE|KEY|EXPIRES|DEFAULT|NAMES|+ISSUER|+VERDICT",
+	        cli->output == CLI_WIDE);
+	json_array_foreach(json_object_get(doc, "certs"), i, cert) cert_row(table, cert);
 	table_print(table, stdout, cli_color(cli));
 	if (i == 0)
 		cli_say(cli, "no certificate yet\nnext: certspan cert import FILE\n");
@@ -94,12 +103,15 @@ static void print_cert(const json_t *c)
 	join_texts(json_object_get(c, "default_for"), defaults, sizeof(defaults));
 	line("id", text_at(c, "id"));
 	line("name", text_at(c, "name"));
-	printf("%-14s %s, %s\n", "state", view_word(text_at(c, "state"), false), view_word(text_at(c, "validity"), false));
+	printf("%-14s %s, %s\n", "state", view_word(text_at(c, "state"), false),
+	        view_word(text_at(c, "validity"), false));
 	line("subject", text_at(c, "subject"));
 	line("issuer", text_at(c, "issuer"));
 	line("names", names);
-	printf("%-14s %s %lld\n", "key", table_safe(text_at(c, "key")), (long long)int_at(c, "key_bits"));
-	printf("%-14s %s .. %s (%s)\n", "valid", text_at(c, "not_before"), text_at(c, "not_after"), view_left(text_at(c, "not_after")));
+	printf("%-14s %s %lld\n", "key", table_safe(text_at(c, "key")),
+	        (long long)int_at(c, "key_bits"));
+	printf("%-14s %s .. %s (%s)\n", "valid", text_at(c, "not_before"), text_at(c, "not_after"),
+	        view_left(text_at(c, "not_after")));
 	line("serial", text_at(c, "serial"));
 	line("sha256", text_at(c, "sha256"));
 	line("default for", defaults);
@@ -108,13 +120,13 @@ static void print_cert(const json_t *c)
 	line("replaced by", text_at(c, "replaced_by"));
 	line("imported", text_at(c, "imported_at"));
 	line("activated", text_at(c, "activated_at"));
-	json_array_foreach(json_object_get(c, "covers"), i, item)
-		printf("%-14s %s (%s, %s)\n", i == 0 ? "covers" : "", table_safe(text_at(item, "host")), table_safe(text_at(item, "node")),
-			text_at(item, "cover"));
+	json_array_foreach(json_object_get(c, "covers"), i, item) printf("%-14s %s (%s, %s)\n",
+	        i == 0 ? "covers" : "", table_safe(text_at(item, "host")),
+	        table_safe(text_at(item, "node")), text_at(item, "cover"));
 	json_array_foreach(json_object_get(c, "chain"), i, item)
-		printf("%-14s %s\n", i == 0 ? "chain" : "", table_safe(text_at(item, "subject")));
+	        printf("%-14s %s\n", i == 0 ? "chain" : "", table_safe(text_at(item, "subject")));
 	json_array_foreach(json_object_get(c, "warnings"), i, item)
-		printf("%-14s %s\n", i == 0 ? "warnings" : "", table_safe(text_at(item, "text")));
+	        printf("%-14s %s\n", i == 0 ? "warnings" : "", table_safe(text_at(item, "text")));
 }
 
 int cli_cert_show(struct cli *cli)
@@ -144,10 +156,12 @@ int cli_cert_delete(struct cli *cli)
 {
 	int worst = 0;
 
-	if (!cli_confirm(cli, "Delete %zu certificate%s with key on every node", cli->operand_count, cli->operand_count == 1 ? "" : "s"))
+	if (!cli_confirm(cli, "Delete %zu certificate%s with key on every node", cli->operand_count,
+	            cli->operand_count == 1 ? "" : "s"))
 		return cs_err_exit(CS_EUSAGE);
 	if (cli->request != NULL && cli->operand_count > 1)
-		return cli_fail(cli, CS_EUSAGE, "delete one at a time", "--request is for one write");
+		return cli_fail(
+		        cli, CS_EUSAGE, "delete one at a time", "--request is for one write");
 	for (size_t i = 0; i < cli->operand_count; i++) {
 		json_t *doc = NULL;
 		int rc = delete_one(cli, cli->operands[i], &doc);

@@ -44,7 +44,8 @@ static void pipes_close(struct pipes *self)
 
 static _Noreturn void child(char *const *argv, const struct pipes *p)
 {
-	if (dup2(p->in[1], STDIN_FILENO) < 0 || dup2(p->out[1], STDOUT_FILENO) < 0 || dup2(p->err[1], STDERR_FILENO) < 0)
+	if (dup2(p->in[1], STDIN_FILENO) < 0 || dup2(p->out[1], STDOUT_FILENO) < 0 ||
+	        dup2(p->err[1], STDERR_FILENO) < 0)
 		_exit(127);
 	execv(argv[0], argv);
 	_exit(127);
@@ -64,7 +65,8 @@ static void drain(int *fd, struct cs_buf *buf)
 		shut(fd);
 }
 
-static enum cs_err talk(struct pipes *p, int64_t deadline_ms, struct cs_buf *out, struct cs_buf *err)
+static enum cs_err talk(
+        struct pipes *p, int64_t deadline_ms, struct cs_buf *out, struct cs_buf *err)
 {
 	while (p->out[0] >= 0 || p->err[0] >= 0) {
 		struct pollfd fds[] = { { p->out[0], POLLIN, 0 }, { p->err[0], POLLIN, 0 } };
@@ -90,7 +92,8 @@ static int reap(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-enum cs_err child_run(char *const *argv, struct cs_bytes in, int64_t deadline_ms, struct cs_buf *out, struct cs_buf *err, int *exit_code)
+enum cs_err child_run(char *const *argv, struct cs_bytes in, int64_t deadline_ms,
+        struct cs_buf *out, struct cs_buf *err, int *exit_code)
 {
 	CS_AUTO(pipes_close) struct pipes p = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
 
@@ -104,7 +107,8 @@ enum cs_err child_run(char *const *argv, struct cs_bytes in, int64_t deadline_ms
 	shut(&p.out[1]);
 	shut(&p.err[1]);
 	enum cs_err rc = CS_OK;
-	if (in.n > 0 && send(p.in[0], in.p, in.n, MSG_NOSIGNAL) != (ssize_t)in.n) /* a few lines: they fit the socket's buffer */
+	if (in.n > 0 && send(p.in[0], in.p, in.n, MSG_NOSIGNAL) !=
+	                        (ssize_t)in.n) /* a few lines: they fit the socket's buffer */
 		rc = CS_EIO;
 	shut(&p.in[0]);
 	if (rc == CS_OK)

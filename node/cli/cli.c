@@ -25,8 +25,9 @@ static void say_error(struct cli *self, enum cs_err err, const char *text, const
 		fprintf(stderr, "next: %s\n", cs_show(next, shown, sizeof(shown)));
 	if (self->output != CLI_JSON)
 		return;
-	json_t *json = json_pack("{s:s, s:{s:s, s:i, s:s+, s:s}}", "schema", "certspan.error/1", "error", "code", cli_code(err),
-		"exit", cs_err_exit(err), "text", text, "", "next", next != NULL ? next : "");
+	json_t *json = json_pack("{s:s, s:{s:s, s:i, s:s+, s:s}}", "schema", "certspan.error/1",
+	        "error", "code", cli_code(err), "exit", cs_err_exit(err), "text", text, "", "next",
+	        next != NULL ? next : "");
 	cli_print(self, json, 0);
 }
 
@@ -87,7 +88,8 @@ bool cli_confirm(struct cli *self, const char *fmt, ...)
 	vsnprintf(what, sizeof(what), fmt, args);
 	va_end(args);
 	if (isatty(STDIN_FILENO) != 1 || isatty(STDERR_FILENO) != 1) {
-		cli_fail(self, CS_EUSAGE, "repeat it with --yes, or see what it does by --dry-run", "%s: not without being asked for", what);
+		cli_fail(self, CS_EUSAGE, "repeat it with --yes, or see what it does by --dry-run",
+		        "%s: not without being asked for", what);
 		return false;
 	}
 	fprintf(stderr, "%s? [y/N] ", what);
@@ -100,11 +102,16 @@ bool cli_confirm(struct cli *self, const char *fmt, ...)
 int cli_version(struct cli *self)
 {
 	if (self->output == CLI_JSON)
-		return cli_print(self, json_pack("{s:s, s:s, s:s, s:s}", "schema", "certspan.version/1", "version", CERTSPAN_VERSION, "openssl",
-			OpenSSL_version(OPENSSL_VERSION_STRING), "libsodium", sodium_version_string()), 0);
+		return cli_print(self,
+		        json_pack("{s:s, s:s, s:s, s:s}", "schema", "certspan.version/1", "version",
+		                CERTSPAN_VERSION, "openssl",
+		                OpenSSL_version(OPENSSL_VERSION_STRING), "libsodium",
+		                sodium_version_string()),
+		        0);
 	printf("certspan %s\n", CERTSPAN_VERSION);
 	if (self->output == CLI_WIDE)
-		printf("openssl %s\nlibsodium %s\n", OpenSSL_version(OPENSSL_VERSION_STRING), sodium_version_string());
+		printf("openssl %s\nlibsodium %s\n", OpenSSL_version(OPENSSL_VERSION_STRING),
+		        sodium_version_string());
 	return 0;
 }
 
@@ -114,7 +121,9 @@ static bool asks_json(int argc, char **argv)
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
 		if (strcmp(argv[i], "-ojson") == 0 || strcmp(argv[i], "--output=json") == 0)
 			return true;
-		if (i + 1 < argc && (strcmp(argv[i], "-o") == 0 || strcmp(argv[i], "--output") == 0) && strcmp(argv[i + 1], "json") == 0)
+		if (i + 1 < argc &&
+		        (strcmp(argv[i], "-o") == 0 || strcmp(argv[i], "--output") == 0) &&
+		        strcmp(argv[i + 1], "json") == 0)
 			return true;
 	}
 	return false;

@@ -1,6 +1,8 @@
-/* node/cli/cli.h: one run of the program `certspan`: its command, options and operands, and how it speaks.
+/* node/cli/cli.h: one run of the program `certspan`: its command, options and operands, and how it
+ * speaks.
  *
- * The command table (commands.c) drives parsing and help. A verb is `int cli_VERB(struct cli *)` and returns the exit code. */
+ * The command table (commands.c) drives parsing and help. A verb is `int cli_VERB(struct cli *)`
+ * and returns the exit code. */
 #pragma once
 #include <jansson.h>
 #include <stdio.h>
@@ -12,7 +14,8 @@
 enum cli_exit { CLI_USAGE = 64 };
 enum cli_output { CLI_TABLE, CLI_WIDE, CLI_JSON };
 
-/* A row of a list that ends with a NULL name. value: NULL for a flag, "FILE" for a value, "[=S]" for one that may be left out. */
+/* A row of a list that ends with a NULL name. value: NULL for a flag, "FILE" for a value, "[=S]"
+ * for one that may be left out. */
 struct cli_option {
 	const char *name;
 	char letter; /* 0: none */
@@ -64,14 +67,17 @@ const char *cli_next_value(const struct cli *self, const char *name, size_t *at)
 /* "25d", "36h", "10m", "5s" or a number of UNIT seconds; false when TEXT is none. */
 bool cli_seconds(const char *text, int64_t unit, int64_t *out);
 
-/* "certspan: WHAT" and "next: NEXT" (if any) on stderr, in JSON mode also an error object on stdout. Returns ERR's exit code. */
-int cli_fail(struct cli *self, enum cs_err err, const char *next, const char *fmt, ...) CS_PRINTF(4, 5);
+/* "certspan: WHAT" and "next: NEXT" (if any) on stderr, in JSON mode also an error object on
+ * stdout. Returns ERR's exit code. */
+int cli_fail(struct cli *self, enum cs_err err, const char *next, const char *fmt, ...)
+        CS_PRINTF(4, 5);
 const char *cli_code(enum cs_err err); /* "wrong-passphrase": the word for JSON */
 /* Talk, on stderr; silent with -q. */
 void cli_say(const struct cli *self, const char *fmt, ...) CS_PRINTF(2, 3);
 /* Prints and frees JSON. Returns EXIT_CODE, or 74 when stdout took it not. */
 int cli_print(const struct cli *self, json_t *json, int exit_code);
-/* Asks on a terminal; without one (or with --yes) never: true with --yes, else a refusal is printed. */
+/* Asks on a terminal; without one (or with --yes) never: true with --yes, else a refusal is
+ * printed. */
 bool cli_confirm(struct cli *self, const char *fmt, ...) CS_PRINTF(2, 3);
 bool cli_color(const struct cli *self);
 
@@ -79,8 +85,9 @@ int cli_help_for(const struct cli *self, const char *const *words, size_t count,
 /* The command or option name nearest to WORD, NULL when nothing is near. */
 const char *cli_near_command(const char *word);
 
-cli_run cli_init, cli_join, cli_status, cli_check, cli_probe, cli_explain, cli_demo, cli_cert_import, cli_cert_list, cli_cert_show,
-	cli_cert_inspect, cli_cert_delete, cli_default_show, cli_default_set, cli_coverage_check, cli_coverage_matrix,
-	cli_coverage_match, cli_node_list, cli_node_show, cli_node_set, cli_node_remove, cli_node_token, cli_setting_list,
-	cli_setting_get, cli_setting_set, cli_sync_status, cli_sync_wait, cli_config_check, cli_config_show, cli_config_example,
-	cli_version, cli_help;
+cli_run cli_init, cli_join, cli_status, cli_check, cli_probe, cli_explain, cli_demo,
+        cli_cert_import, cli_cert_list, cli_cert_show, cli_cert_inspect, cli_cert_delete,
+        cli_default_show, cli_default_set, cli_coverage_check, cli_coverage_matrix,
+        cli_coverage_match, cli_node_list, cli_node_show, cli_node_set, cli_node_remove,
+        cli_node_token, cli_setting_list, cli_setting_get, cli_setting_set, cli_sync_status,
+        cli_sync_wait, cli_config_check, cli_config_show, cli_config_example, cli_version, cli_help;

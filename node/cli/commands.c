@@ -3,14 +3,21 @@
 
 #define MANY CLI_OPERANDS_MAX
 #define PASSPHRASE                                                                                 \
-	{ "passphrase-file", 0, "FILE", "the passphrase's file (- = standard input); one final newline is dropped" },           \
-	{ "passphrase-fd", 0, "N", "read the passphrase from descriptor N" },                                          \
-	{ "credential", 0, "NAME", "a systemd credential ($CREDENTIALS_DIRECTORY/NAME)" }
-#define END { NULL, 0, NULL, NULL }
+	{ "passphrase-file", 0, "FILE",                                                            \
+		"the passphrase's file (- = standard input); one final newline is dropped" },      \
+	        { "passphrase-fd", 0, "N", "read the passphrase from descriptor N" },              \
+	{                                                                                          \
+		"credential", 0, "NAME", "a systemd credential ($CREDENTIALS_DIRECTORY/NAME)"      \
+	}
+#define END                                                                                        \
+	{                                                                                          \
+		NULL, 0, NULL, NULL                                                                \
+	}
 
 const struct cli_option cli_globals[] = {
 	{ "output", 'o', "FORM", "table, wide or json" },
-	{ "config", 0, "FILE", "$CERTSPAN_CONFIG, else ./certspan.yaml, else /etc/certspan/certspan.yaml" },
+	{ "config", 0, "FILE",
+	        "$CERTSPAN_CONFIG, else ./certspan.yaml, else /etc/certspan/certspan.yaml" },
 	{ "runtime", 0, "DIR", "where api.sock is; else the configuration says it" },
 	{ "ack", 0, "MODE", "acknowledged by: local, backup, nodes=N or all" },
 	{ "timeout", 0, "S", "how long to wait for an answer" },
@@ -27,7 +34,8 @@ static const struct cli_option init_options[] = {
 	{ "site", 0, "HOST[,HOST]", "site hostnames: what users visit" },
 	{ "name", 0, "NAME", "this node's name, as p1" },
 	{ "public", 0, "HOST", "this node's own public hostname" },
-	{ "internal", 0, "HOST:PORT", "where the other nodes reach this one; bound for replication" },
+	{ "internal", 0, "HOST:PORT",
+	        "where the other nodes reach this one; bound for replication" },
 	{ "state", 0, "DIR", "the state directory [/var/lib/certspan]" },
 	{ "edge-listen", 0, "ADDRESS", "HOST:PORT of the TLS edge; may be repeated [0.0.0.0:443]" },
 	{ "upstream", 0, "TARGET", "tcp:HOST:PORT or unix:PATH behind the edge" },
@@ -36,7 +44,8 @@ static const struct cli_option init_options[] = {
 static const struct cli_option join_options[] = {
 	{ "state", 0, "DIR", "the state directory [/var/lib/certspan]" },
 	{ "edge-listen", 0, "ADDRESS", "HOST:PORT of the TLS edge; may be repeated [0.0.0.0:443]" },
-	{ "internal", 0, "HOST:PORT", "a backup's own replication address, when the token's is not to be bound" },
+	{ "internal", 0, "HOST:PORT",
+	        "a backup's own replication address, when the token's is not to be bound" },
 	{ "upstream", 0, "TARGET", "tcp:HOST:PORT or unix:PATH behind the edge" },
 	END,
 };
@@ -53,7 +62,8 @@ static const struct cli_option check_options[] = {
 	END,
 };
 static const struct cli_option probe_options[] = {
-	{ "all", 0, NULL, "every node, as its own prober saw it a moment ago, and every edge that we reach" },
+	{ "all", 0, NULL,
+	        "every node, as its own prober saw it a moment ago, and every edge that we reach" },
 	{ "connect", 0, "HOST:PORT", "shake hands with this address" },
 	{ "sni", 0, "NAME", "send this name instead of HOST" },
 	{ "no-sni", 0, NULL, "send no name" },
@@ -65,7 +75,8 @@ static const struct cli_option explain_options[] = {
 	END,
 };
 static const struct cli_option list_options[] = {
-	{ "state", 0, "WORD", "staged, verified, active, retired, rejected, expiring, expired or not-yet-valid" },
+	{ "state", 0, "WORD",
+	        "staged, verified, active, retired, rejected, expiring, expired or not-yet-valid" },
 	{ "host", 0, "NAME", "only those that cover NAME" },
 	END,
 };
@@ -91,7 +102,9 @@ static const struct cli_option uncovered_options[] = {
 	{ "accept-uncovered", 0, "HOST", "go on though nothing would cover HOST; may be repeated" },
 	END,
 };
-static const struct cli_option exit_option[] = { { "exit-code", 0, NULL, "1 when a host is not covered" }, END };
+static const struct cli_option exit_option[] = {
+	{ "exit-code", 0, NULL, "1 when a host is not covered" }, END
+};
 static const struct cli_option match_options[] = {
 	{ "cert", 0, "FILE", "the certificate (PEM or DER)" },
 	{ "exit-code", 0, NULL, "1 when a host is not covered" },
@@ -100,7 +113,8 @@ static const struct cli_option match_options[] = {
 static const struct cli_option set_options[] = {
 	{ "public", 0, "HOST", "the node's public hostname" },
 	{ "internal", 0, "HOST:PORT", "where a primary or backup binds" },
-	{ "hostname", 0, "HOST", "a further name of its own; may be repeated and replaces the list" },
+	{ "hostname", 0, "HOST",
+	        "a further name of its own; may be repeated and replaces the list" },
 	{ "accept-uncovered", 0, "HOST", "go on though nothing would cover HOST; may be repeated" },
 	END,
 };
@@ -125,36 +139,64 @@ static const struct cli_option demo_options[] = {
 };
 
 const struct cli_command cli_commands[] = {
-	{ "init", "", "make the first primary: configuration, keys, store", "Needs no daemon. Writes the configuration if it is absent.", init_options, 0, 0, cli_init },
-	{ "join", "TOKEN", "make this host a node by a token (- = standard input)", "The token comes from `certspan node token create` on the primary.", join_options, 1, 1, cli_join },
-	{ "status", "", "the cluster at a glance, problems with their next steps", NULL, status_options, 0, 0, cli_status },
-	{ "check", "", "one line for monitoring, exit 0/1/2/3", NULL, check_options, 0, 0, cli_check },
-	{ "probe", "[HOST]", "a real handshake: what is served, against what should be", NULL, probe_options, 0, 1, cli_probe },
-	{ "explain", "HOST", "why clients of HOST get the certificate that they get", "HOST \"\" is a client that sends no name.", explain_options, 1, 1, cli_explain },
-	{ "demo", "", "three nodes on loopback: import, kill, restart, renew", NULL, demo_options, 0, 0, cli_demo },
-	{ "cert import", "FILE...", "import certificate and key; activates itself when it is safe", "PEM, DER and PKCS#12, several files at once. Key material goes through the door, never through the API.", import_options, 1, 64, cli_cert_import },
+	{ "init", "", "make the first primary: configuration, keys, store",
+	        "Needs no daemon. Writes the configuration if it is absent.", init_options, 0, 0,
+	        cli_init },
+	{ "join", "TOKEN", "make this host a node by a token (- = standard input)",
+	        "The token comes from `certspan node token create` on the primary.", join_options,
+	        1, 1, cli_join },
+	{ "status", "", "the cluster at a glance, problems with their next steps", NULL,
+	        status_options, 0, 0, cli_status },
+	{ "check", "", "one line for monitoring, exit 0/1/2/3", NULL, check_options, 0, 0,
+	        cli_check },
+	{ "probe", "[HOST]", "a real handshake: what is served, against what should be", NULL,
+	        probe_options, 0, 1, cli_probe },
+	{ "explain", "HOST", "why clients of HOST get the certificate that they get",
+	        "HOST \"\" is a client that sends no name.", explain_options, 1, 1, cli_explain },
+	{ "demo", "", "three nodes on loopback: import, kill, restart, renew", NULL, demo_options,
+	        0, 0, cli_demo },
+	{ "cert import", "FILE...", "import certificate and key; activates itself when it is safe",
+	        "PEM, DER and PKCS#12, several files at once. Key material goes through the door, "
+	        "never through the API.",
+	        import_options, 1, 64, cli_cert_import },
 	{ "cert list", "", "all certificates", NULL, list_options, 0, 0, cli_cert_list },
 	{ "cert show", "ID", "one certificate", NULL, NULL, 1, 1, cli_cert_show },
-	{ "cert inspect", "FILE...", "what import would say; needs no daemon", NULL, inspect_options, 1, 64, cli_cert_inspect },
-	{ "cert delete", "ID...", "delete certificates and their keys everywhere", NULL, delete_options, 1, MANY, cli_cert_delete },
-	{ "default show", "", "what a client gets that sends no name or an unknown one", NULL, NULL, 0, 0, cli_default_show },
-	{ "default set", "ID", "choose the default certificate", NULL, default_options, 1, 1, cli_default_set },
-	{ "coverage check", "[HOST...]", "hostnames that no certificate covers", NULL, exit_option, 0, MANY, cli_coverage_check },
-	{ "coverage matrix", "", "each hostname against what would be served", NULL, NULL, 0, 0, cli_coverage_matrix },
-	{ "coverage match", "HOST...", "whether a certificate file covers names; needs no daemon", NULL, match_options, 1, MANY, cli_coverage_match },
+	{ "cert inspect", "FILE...", "what import would say; needs no daemon", NULL,
+	        inspect_options, 1, 64, cli_cert_inspect },
+	{ "cert delete", "ID...", "delete certificates and their keys everywhere", NULL,
+	        delete_options, 1, MANY, cli_cert_delete },
+	{ "default show", "", "what a client gets that sends no name or an unknown one", NULL, NULL,
+	        0, 0, cli_default_show },
+	{ "default set", "ID", "choose the default certificate", NULL, default_options, 1, 1,
+	        cli_default_set },
+	{ "coverage check", "[HOST...]", "hostnames that no certificate covers", NULL, exit_option,
+	        0, MANY, cli_coverage_check },
+	{ "coverage matrix", "", "each hostname against what would be served", NULL, NULL, 0, 0,
+	        cli_coverage_matrix },
+	{ "coverage match", "HOST...", "whether a certificate file covers names; needs no daemon",
+	        NULL, match_options, 1, MANY, cli_coverage_match },
 	{ "node list", "", "all nodes", NULL, NULL, 0, 0, cli_node_list },
 	{ "node show", "NAME", "one node", NULL, NULL, 1, 1, cli_node_show },
-	{ "node set", "NAME", "change a node's hostnames or address", NULL, set_options, 1, 1, cli_node_set },
-	{ "node remove", "NAME", "take a node out of the cluster", NULL, NULL, 1, 1, cli_node_remove },
-	{ "node token create", "", "a one-time token with which a host joins", "Prints one line; give it to `certspan join` on the new host.", token_options, 0, 0, cli_node_token },
+	{ "node set", "NAME", "change a node's hostnames or address", NULL, set_options, 1, 1,
+	        cli_node_set },
+	{ "node remove", "NAME", "take a node out of the cluster", NULL, NULL, 1, 1,
+	        cli_node_remove },
+	{ "node token create", "", "a one-time token with which a host joins",
+	        "Prints one line; give it to `certspan join` on the new host.", token_options, 0, 0,
+	        cli_node_token },
 	{ "setting list", "", "the cluster's settings", NULL, NULL, 0, 0, cli_setting_list },
 	{ "setting get", "NAME", "one setting", NULL, NULL, 1, 1, cli_setting_get },
-	{ "setting set", "NAME VALUE", "change a setting", NULL, uncovered_options, 2, 2, cli_setting_set },
+	{ "setting set", "NAME VALUE", "change a setting", NULL, uncovered_options, 2, 2,
+	        cli_setting_set },
 	{ "sync status", "", "how far each node is", NULL, NULL, 0, 0, cli_sync_status },
-	{ "sync wait", "", "wait until the nodes have a change", NULL, wait_options, 0, 0, cli_sync_wait },
-	{ "config check", "[FILE]", "read the configuration; errors with line and column", NULL, NULL, 0, 1, cli_config_check },
-	{ "config show", "", "the configuration in effect, defaults included", NULL, NULL, 0, 0, cli_config_show },
-	{ "config example", "", "a commented configuration that works", NULL, NULL, 0, 0, cli_config_example },
+	{ "sync wait", "", "wait until the nodes have a change", NULL, wait_options, 0, 0,
+	        cli_sync_wait },
+	{ "config check", "[FILE]", "read the configuration; errors with line and column", NULL,
+	        NULL, 0, 1, cli_config_check },
+	{ "config show", "", "the configuration in effect, defaults included", NULL, NULL, 0, 0,
+	        cli_config_show },
+	{ "config example", "", "a commented configuration that works", NULL, NULL, 0, 0,
+	        cli_config_example },
 	{ "version", "", "version of certspan and its libraries", NULL, NULL, 0, 0, cli_version },
 	{ "help", "[COMMAND]", "this list, or one command", NULL, NULL, 0, 4, cli_help },
 };

@@ -9,14 +9,17 @@ static void print_default(struct cli *cli, const json_t *doc)
 	json_t *node;
 
 	if (!json_is_object(choice))
-		printf("no default certificate: clients without a known name are refused\nnext: certspan default set ID\n");
+		printf("no default certificate: clients without a known name are refused\nnext: "
+		       "certspan default set ID\n");
 	else
-		printf("%s  %s   since %s by %s\n", table_safe(text_at(choice, "cert")), table_safe(text_at(choice, "name")), table_safe(text_at(choice, "at")),
-			table_safe(text_at(choice, "actor")));
+		printf("%s  %s   since %s by %s\n", table_safe(text_at(choice, "cert")),
+		        table_safe(text_at(choice, "name")), table_safe(text_at(choice, "at")),
+		        table_safe(text_at(choice, "actor")));
 	CS_AUTO(table_free) struct table *table = table_new("NODE|CERTIFICATE|NAME|CHOICE", false);
 	json_array_foreach(json_object_get(doc, "nodes"), i, node)
-		table_row(table, TABLE_PLAIN, "%s|%s|%s|%s", table_safe(text_at(node, "node")), table_safe(text_at(node, "cert")),
-			table_safe(text_at(node, "name")), true_at(node, "own") ? "its own" : "the cluster's");
+	        table_row(table, TABLE_PLAIN, "%s|%s|%s|%s", table_safe(text_at(node, "node")),
+	                table_safe(text_at(node, "cert")), table_safe(text_at(node, "name")),
+	                true_at(node, "own") ? "its own" : "the cluster's");
 	if (i > 0)
 		table_print(table, stdout, cli_color(cli));
 }
@@ -39,13 +42,16 @@ int cli_default_set(struct cli *cli)
 	const char *node = cli_value(cli, "node");
 
 	if (fields == NULL)
-		return cli_fail(cli, CS_EUSAGE, "certspan cert list", "no certificate id: it is no UTF-8 text");
+		return cli_fail(cli, CS_EUSAGE, "certspan cert list",
+		        "no certificate id: it is no UTF-8 text");
 	if (node != NULL)
 		json_object_set_new(fields, "node", json_string(node));
 	api_list(cli, "accept-uncovered", fields, "accept_uncovered");
 	const int rc = api_write(cli, "PUT", "/v1/default", fields, &doc);
 	if (doc == NULL)
 		return rc;
-	return api_outcome(cli, doc, "default%s%s is %s", node != NULL ? " of " : "", node != NULL ? table_safe(node) : "",
-		table_safe(text_at(doc, "cert")[0] != '\0' ? text_at(doc, "cert") : cli->operands[0]));
+	return api_outcome(cli, doc, "default%s%s is %s", node != NULL ? " of " : "",
+	        node != NULL ? table_safe(node) : "",
+	        table_safe(
+	                text_at(doc, "cert")[0] != '\0' ? text_at(doc, "cert") : cli->operands[0]));
 }

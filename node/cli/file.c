@@ -16,7 +16,8 @@ enum cs_err file_read_fd(int fd, struct cs_buf *out)
 		uint8_t probe = 0;
 		if (room > 0)
 			CS_TRY(cs_buf_reserve(out, room));
-		const ssize_t n = read(fd, room > 0 ? out->p + out->n : &probe, room > 0 ? room : 1);
+		const ssize_t n =
+		        read(fd, room > 0 ? out->p + out->n : &probe, room > 0 ? room : 1);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -65,7 +66,11 @@ static enum cs_err sync_folder(const char *path)
 	char folder[PATH_MAX];
 	const char *slash = strrchr(path, '/');
 
-	snprintf(folder, sizeof(folder), "%.*s", slash == NULL ? 1 : slash == path ? 1 : (int)(slash - path), slash == NULL ? "." : path);
+	snprintf(folder, sizeof(folder), "%.*s",
+	        slash == NULL   ? 1
+	        : slash == path ? 1
+	                        : (int)(slash - path),
+	        slash == NULL ? "." : path);
 	const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return cs_err_errno(errno);

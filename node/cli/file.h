@@ -1,13 +1,16 @@
-/* node/cli/file.h: files that an admin names: read whole under a cap, written whole or not at all; and passphrases. */
+/* node/cli/file.h: files that an admin names: read whole under a cap, written whole or not at all;
+ * and passphrases. */
 #pragma once
 #include "node/cli/cli.h"
 #include "proto/base/buf.h"
 
-/* Appends the file to OUT. CS_ETOOBIG when it passes OUT's maximum, CS_ENOTFOUND, CS_EDENIED, CS_EIO, CS_EMALFORMED (a folder, a device). */
+/* Appends the file to OUT. CS_ETOOBIG when it passes OUT's maximum, CS_ENOTFOUND, CS_EDENIED,
+ * CS_EIO, CS_EMALFORMED (a folder, a device). */
 CS_MUST enum cs_err file_read(const char *path, struct cs_buf *out);
 /* Reads FD to its end. */
 CS_MUST enum cs_err file_read_fd(int fd, struct cs_buf *out);
-/* A new file with MODE, fsynced, its folder too. CS_EEXISTS when PATH is there; no half file is left. */
+/* A new file with MODE, fsynced, its folder too. CS_EEXISTS when PATH is there; no half file is
+ * left. */
 CS_MUST enum cs_err file_write_new(const char *path, struct cs_bytes bytes, unsigned mode);
 /* The folder and its parents, 0755 (parents) and MODE. */
 CS_MUST enum cs_err file_mkdirs(const char *path, unsigned mode);
@@ -19,6 +22,8 @@ struct passphrase {
 	char *text;
 	size_t n;
 };
-/* By --passphrase-file, --passphrase-fd or --credential. ASK: else by a prompt, on a terminal. Failure is printed; *EXIT_CODE says it. */
-bool passphrase_read(struct cli *cli, bool ask, const char *what, struct passphrase *out, int *exit_code);
+/* By --passphrase-file, --passphrase-fd or --credential. ASK: else by a prompt, on a terminal.
+ * Failure is printed; *EXIT_CODE says it. */
+bool passphrase_read(
+        struct cli *cli, bool ask, const char *what, struct passphrase *out, int *exit_code);
 void passphrase_free(struct passphrase *self); /* wipes */

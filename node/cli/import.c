@@ -36,25 +36,29 @@ static const char *covered_of(const json_t *list, const char *node)
 	size_t i;
 	json_t *row;
 
-	json_array_foreach(list, i, row)
-		if (strcmp(text_at(row, "node"), node) == 0) {
-			snprintf(out, sizeof(cells[0]), "%lld/%lld", (long long)int_at(row, "covered"), (long long)int_at(row, "total"));
-			return out;
-		}
+	json_array_foreach(list, i, row) if (strcmp(text_at(row, "node"), node) == 0)
+	{
+		snprintf(out, sizeof(cells[0]), "%lld/%lld", (long long)int_at(row, "covered"),
+		        (long long)int_at(row, "total"));
+		return out;
+	}
 	return "-";
 }
 
 /* "cover  site 0/1 -> 1/1  p1 0/2 -> 2/2" */
 static void print_coverage(const json_t *coverage)
 {
-	const json_t *before = json_object_get(coverage, "before"), *after = json_object_get(coverage, "after");
+	const json_t *before = json_object_get(coverage, "before"),
+	             *after = json_object_get(coverage, "after");
 	size_t i;
 	json_t *row;
 
-	json_array_foreach(after, i, row) {
+	json_array_foreach(after, i, row)
+	{
 		const char *node = text_at(row, "node");
-		printf("%s%s %s -> %s", i == 0 ? "  cover   " : "   ", node[0] != '\0' ? table_safe(node) : "site", covered_of(before, node),
-			covered_of(after, node));
+		printf("%s%s %s -> %s", i == 0 ? "  cover   " : "   ",
+		        node[0] != '\0' ? table_safe(node) : "site", covered_of(before, node),
+		        covered_of(after, node));
 	}
 	if (json_array_size(after) > 0)
 		putchar('\n');
@@ -66,18 +70,21 @@ static void print_import(const json_t *doc)
 	size_t i;
 	json_t *item;
 
-	json_array_foreach(json_object_get(doc, "findings"), i, item)
-		printf("  found   %s: %s%s%s\n", table_safe(text_at(item, "file")), table_safe(text_at(item, "what")),
-			text_at(item, "reason")[0] != '\0' ? ", " : "", text_at(item, "reason")[0] != '\0' ? table_safe(text_at(item, "reason")) : "");
+	json_array_foreach(json_object_get(doc, "findings"), i, item) printf(
+	        "  found   %s: %s%s%s\n", table_safe(text_at(item, "file")),
+	        table_safe(text_at(item, "what")), text_at(item, "reason")[0] != '\0' ? ", " : "",
+	        text_at(item, "reason")[0] != '\0' ? table_safe(text_at(item, "reason")) : "");
 	if (json_is_object(cert)) {
 		printf("  leaf    ");
 		json_array_foreach(json_object_get(cert, "dns_names"), i, item)
-			printf("%s%s", i > 0 ? ", " : "", table_safe(json_string_value(item)));
-		printf("   %s   %.10s .. %.10s   key matches\n", text_at(cert, "key"), text_at(cert, "not_before"), text_at(cert, "not_after"));
+		        printf("%s%s", i > 0 ? ", " : "", table_safe(json_string_value(item)));
+		printf("   %s   %.10s .. %.10s   key matches\n", text_at(cert, "key"),
+		        text_at(cert, "not_before"), text_at(cert, "not_after"));
 	}
 	print_coverage(json_object_get(doc, "coverage"));
-	printf("  verdict %s%s%s%s\n", text_at(doc, "verdict"), true_at(doc, "activated") ? ", active" : "",
-		text_at(doc, "replaced")[0] != '\0' ? ", replaces " : "", text_at(doc, "replaced"));
+	printf("  verdict %s%s%s%s\n", text_at(doc, "verdict"),
+	        true_at(doc, "activated") ? ", active" : "",
+	        text_at(doc, "replaced")[0] != '\0' ? ", replaces " : "", text_at(doc, "replaced"));
 	if (true_at(doc, "default_moved"))
 		printf("  default follows to the new certificate\n");
 }
@@ -89,10 +96,12 @@ static int answer(struct cli *cli, json_t *doc)
 	if (cli->output != CLI_JSON)
 		print_import(doc);
 	const json_t *cert = json_object_get(doc, "cert");
-	return api_outcome(cli, doc, "%s %s", table_safe(text_at(cert, "id")), table_safe(text_at(cert, "name")));
+	return api_outcome(cli, doc, "%s %s", table_safe(text_at(cert, "id")),
+	        table_safe(text_at(cert, "name")));
 }
 
-/* Several certificates with their keys in the files: one answer each, the worst exit code counts. */
+/* Several certificates with their keys in the files: one answer each, the worst exit code counts.
+ */
 static int answers(struct cli *cli, json_t *doc)
 {
 	json_t *imports = json_object_get(doc, "imports"), *item;
@@ -102,13 +111,17 @@ static int answers(struct cli *cli, json_t *doc)
 	if (!json_is_array(imports))
 		return answer(cli, doc);
 	if (cli->output == CLI_JSON) {
-		json_array_foreach(imports, i, item) {
-			const json_t *from = json_is_object(json_object_get(item, "error")) ? json_object_get(item, "error") : item;
+		json_array_foreach(imports, i, item)
+		{
+			const json_t *from = json_is_object(json_object_get(item, "error"))
+			                             ? json_object_get(item, "error")
+			                             : item;
 			worst = int_at(from, "exit") > worst ? (int)int_at(from, "exit") : worst;
 		}
 		return cli_print(cli, doc, worst);
 	}
-	json_array_foreach(imports, i, item) {
+	json_array_foreach(imports, i, item)
+	{
 		const int rc = answer(cli, json_incref(item));
 		worst = rc > worst ? rc : worst;
 	}
@@ -120,8 +133,11 @@ static int door_failed(struct cli *cli, enum cs_err err, const char *request)
 {
 	char next[256];
 
-	snprintf(next, sizeof(next), err == CS_EUNREACHABLE || err == CS_EDENIED || err == CS_ETOOBIG ? "certspan status" :
-		"repeat it with --request %s: it is then done once", request);
+	snprintf(next, sizeof(next),
+	        err == CS_EUNREACHABLE || err == CS_EDENIED || err == CS_ETOOBIG
+	                ? "certspan status"
+	                : "repeat it with --request %s: it is then done once",
+	        request);
 	return cli_fail(cli, err, next, "%s", door_reason(err));
 }
 
@@ -136,13 +152,15 @@ static int send(struct cli *cli, const struct wire_door *request, const char *re
 	if (rc != 0)
 		return rc;
 	const int64_t wait_s = cli->timeout_s > 0 ? cli->timeout_s + 30 : WAIT_S;
-	const enum cs_err err = door_call(path, request, cs_clock_mono_ms() + wait_s * 1000, &status, &body);
+	const enum cs_err err =
+	        door_call(path, request, cs_clock_mono_ms() + wait_s * 1000, &status, &body);
 	if (err != CS_OK)
 		return door_failed(cli, err, request_id);
 	json_t *doc = json_loadb((const char *)body.p, body.n, JSON_REJECT_DUPLICATES, &error);
 	if (!json_is_object(doc)) {
 		json_decref(doc);
-		return cli_fail(cli, CS_EMALFORMED, "look at the daemon's log", "the importer answered no JSON (%u)", status);
+		return cli_fail(cli, CS_EMALFORMED, "look at the daemon's log",
+		        "the importer answered no JSON (%u)", status);
 	}
 	return answers(cli, doc);
 }
@@ -156,12 +174,18 @@ static int import(struct cli *cli, const struct upload *files, const struct pass
 	snprintf(request_id, sizeof(request_id), "%s", text_at(options, "request"));
 	json_decref(options);
 	for (size_t i = 0; i < files->count; i++)
-		uploads[i] = (struct wire_upload){ .name = cs_text_ok(files->names[i], CS_TEXT_MAX) ? files->names[i] : "file", .bytes = cs_buf_view(&files->files[i]) };
-	struct wire_door request = { .verb = "import", .has_passphrase = secret->text != NULL,
-		.passphrase = { (const uint8_t *)secret->text, secret->n }, .options = text };
+		uploads[i] = (struct wire_upload){
+			.name = cs_text_ok(files->names[i], CS_TEXT_MAX) ? files->names[i] : "file",
+			.bytes = cs_buf_view(&files->files[i])
+		};
+	struct wire_door request = { .verb = "import",
+		.has_passphrase = secret->text != NULL,
+		.passphrase = { (const uint8_t *)secret->text, secret->n },
+		.options = text };
 	request.files.v = uploads;
 	request.files.n = files->count;
-	const int rc = text != NULL ? send(cli, &request, request_id) : cli_fail(cli, CS_ENOMEM, NULL, "out of memory");
+	const int rc = text != NULL ? send(cli, &request, request_id)
+	                            : cli_fail(cli, CS_ENOMEM, NULL, "out of memory");
 	free(text);
 	return rc;
 }
@@ -184,7 +208,8 @@ int cli_cert_import(struct cli *cli)
 	int exit_code = 0;
 
 	if (!upload_read(cli, &files, &exit_code) ||
-		!passphrase_read(cli, may_need_passphrase(&files), cli->operands[0], &secret, &exit_code))
+	        !passphrase_read(
+	                cli, may_need_passphrase(&files), cli->operands[0], &secret, &exit_code))
 		return exit_code;
 	return import(cli, &files, &secret);
 }

@@ -39,9 +39,10 @@ static json_t *certificate_json(const struct pki_cert *c)
 	for (size_t i = 0; i < c->dns_count; i++)
 		json_array_append_new(names, text_json(c->dns[i]));
 	cs_hex(c->sha256, sizeof(c->sha256), sha256);
-	return json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:b}", "sha256", sha256, "subject", text_json(c->subject), "issuer",
-		text_json(c->issuer), "serial", c->serial, "not_before", time_json(c->not_before), "not_after", time_json(c->not_after),
-		"dns_names", names, "is_ca", c->is_ca);
+	return json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:b}", "sha256", sha256, "subject",
+	        text_json(c->subject), "issuer", text_json(c->issuer), "serial", c->serial,
+	        "not_before", time_json(c->not_before), "not_after", time_json(c->not_after),
+	        "dns_names", names, "is_ca", c->is_ca);
 }
 
 static void add_certificate(json_t *list, const struct pki_cert *cert)
@@ -49,8 +50,10 @@ static void add_certificate(json_t *list, const struct pki_cert *cert)
 	size_t i;
 	json_t *other, *own = certificate_json(cert);
 
-	json_array_foreach(list, i, other) {
-		if (json_equal(json_object_get(other, "sha256"), json_object_get(own, "sha256")) == 0)
+	json_array_foreach(list, i, other)
+	{
+		if (json_equal(json_object_get(other, "sha256"), json_object_get(own, "sha256")) ==
+		        0)
 			continue;
 		json_decref(own);
 		return;
@@ -74,12 +77,14 @@ static void add_warning(json_t *list, const char *code, const char *text)
 static void leaf_warnings(json_t *list, const struct intake_pair *pair)
 {
 	struct pki_warning warnings[WARNINGS_MAX];
-	const size_t n = pki_cert_warnings(pair->leaf, pair->chain, pair->chain_count, cs_clock_wall_s(), warnings, WARNINGS_MAX);
+	const size_t n = pki_cert_warnings(pair->leaf, pair->chain, pair->chain_count,
+	        cs_clock_wall_s(), warnings, WARNINGS_MAX);
 
 	for (size_t i = 0; i < n; i++)
 		add_warning(list, warnings[i].code, warnings[i].text);
 	if (pair->pkcs8.n == 0)
-		add_warning(list, "no-key", "no private key came with this certificate; it cannot be served");
+		add_warning(list, "no-key",
+		        "no private key came with this certificate; it cannot be served");
 }
 
 static json_t *document(const struct intake *in)
@@ -87,7 +92,8 @@ static json_t *document(const struct intake *in)
 	const struct intake_pair *pairs = NULL;
 	const struct cs_bytes *cas = NULL;
 	const struct intake_finding *findings = NULL;
-	const size_t pair_count = intake_pairs(in, &pairs), ca_count = intake_cas(in, &cas), n = intake_findings(in, &findings);
+	const size_t pair_count = intake_pairs(in, &pairs), ca_count = intake_cas(in, &cas),
+	             n = intake_findings(in, &findings);
 	json_t *certificates = json_array(), *warnings = json_array(), *found = json_array();
 	char leaf[65] = "";
 	bool has_key = false;
@@ -104,13 +110,20 @@ static json_t *document(const struct intake *in)
 	for (size_t i = 0; i < ca_count; i++)
 		add_der(certificates, cas[i]);
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(found, json_pack("{s:o, s:s, s:s, s:o}", "file", text_json(findings[i].file), "what", findings[i].what, "error",
-			findings[i].err == CS_OK ? "" : cli_code(findings[i].err), "reason", text_json(findings[i].reason)));
+		json_array_append_new(found,
+		        json_pack("{s:o, s:s, s:s, s:o}", "file", text_json(findings[i].file),
+		                "what", findings[i].what, "error",
+		                findings[i].err == CS_OK ? "" : cli_code(findings[i].err), "reason",
+		                text_json(findings[i].reason)));
 	if (pair_count == 0 && json_array_size(certificates) > 0)
-		add_warning(warnings, "no-key", "CA certificates alone: nothing that could be served");
+		add_warning(
+		        warnings, "no-key", "CA certificates alone: nothing that could be served");
 	if (pair_count == 0) /* a CA certificate alone is its own leaf */
-		snprintf(leaf, sizeof(leaf), "%s", text_at(json_array_get(certificates, 0), "sha256"));
-	return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o}", "schema", "certspan.inspect/1", "leaf_sha256", leaf, "has_key", has_key, "certificates", certificates, "warnings", warnings, "findings", found);
+		snprintf(leaf, sizeof(leaf), "%s",
+		        text_at(json_array_get(certificates, 0), "sha256"));
+	return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o}", "schema", "certspan.inspect/1",
+	        "leaf_sha256", leaf, "has_key", has_key, "certificates", certificates, "warnings",
+	        warnings, "findings", found);
 }
 
 static void print_text(const json_t *doc)
@@ -118,16 +131,20 @@ static void print_text(const json_t *doc)
 	size_t i, k;
 	json_t *c, *name;
 
-	json_array_foreach(json_object_get(doc, "certificates"), i, c) {
-		printf("%s%s\n  issuer   %s\n  valid    %s .. %s\n  serial   %s\n  sha256   %s\n", json_is_true(json_object_get(c, "is_ca")) ? "CA  " : "leaf  ",
-			text_at(c, "subject"), text_at(c, "issuer"), text_at(c, "not_before"), text_at(c, "not_after"), text_at(c, "serial"),
-			text_at(c, "sha256"));
-		json_array_foreach(json_object_get(c, "dns_names"), k, name)
-			printf("  %s%s", k == 0 ? "names    " : "         ", json_string_value(name)), putchar('\n');
+	json_array_foreach(json_object_get(doc, "certificates"), i, c)
+	{
+		printf("%s%s\n  issuer   %s\n  valid    %s .. %s\n  serial   %s\n  sha256   %s\n",
+		        json_is_true(json_object_get(c, "is_ca")) ? "CA  " : "leaf  ",
+		        text_at(c, "subject"), text_at(c, "issuer"), text_at(c, "not_before"),
+		        text_at(c, "not_after"), text_at(c, "serial"), text_at(c, "sha256"));
+		json_array_foreach(json_object_get(c, "dns_names"), k, name) printf(
+		        "  %s%s", k == 0 ? "names    " : "         ", json_string_value(name)),
+		        putchar('\n');
 	}
-	printf("key      %s\n", json_is_true(json_object_get(doc, "has_key")) ? "there, and it matches" : "none");
+	printf("key      %s\n",
+	        json_is_true(json_object_get(doc, "has_key")) ? "there, and it matches" : "none");
 	json_array_foreach(json_object_get(doc, "warnings"), i, c)
-		printf("warning  %s: %s\n", text_at(c, "code"), text_at(c, "text"));
+	        printf("warning  %s: %s\n", text_at(c, "code"), text_at(c, "text"));
 }
 
 /* Certificates alone are no error of an inspection. */
@@ -136,7 +153,8 @@ static bool usable(enum cs_err rc, const struct intake *in)
 	const struct intake_pair *pairs = NULL;
 	const struct cs_bytes *cas = NULL;
 
-	return rc == CS_OK || (rc == CS_ENOKEY && (intake_pairs(in, &pairs) > 0 || intake_cas(in, &cas) > 0));
+	return rc == CS_OK ||
+	       (rc == CS_ENOKEY && (intake_pairs(in, &pairs) > 0 || intake_cas(in, &cas) > 0));
 }
 
 static const char *advice(enum cs_err err)
@@ -145,10 +163,12 @@ static const char *advice(enum cs_err err)
 		enum cs_err err;
 		const char *next;
 	} table[] = {
-		{ CS_EPASSPHRASE, "give the passphrase that the file was exported with: --passphrase-file F" },
+		{ CS_EPASSPHRASE, "give the passphrase that the file was exported with: "
+		                  "--passphrase-file F" },
 		{ CS_ENOPASSPHRASE, "give the passphrase: --passphrase-file F" },
 		{ CS_ENOMAC, "export it again with a MAC: nothing would notice a changed byte" },
-		{ CS_EITERATIONS, "export it again with fewer rounds, as `openssl pkcs12 -export` does" },
+		{ CS_EITERATIONS,
+		        "export it again with fewer rounds, as `openssl pkcs12 -export` does" },
 		{ CS_ETRAILING, "fetch the file again: something was added to it" },
 		{ CS_EMALFORMED, "fetch or export the file again" },
 		{ CS_EMISMATCH, "give the key that belongs to the certificate" },
@@ -163,7 +183,8 @@ static const char *advice(enum cs_err err)
 static int answer(struct cli *cli, const struct intake *in, enum cs_err rc, const char *reason)
 {
 	if (!usable(rc, in))
-		return cli_fail(cli, rc, advice(rc), "%s", reason != NULL && reason[0] != '\0' ? reason : cs_err_text(rc));
+		return cli_fail(cli, rc, advice(rc), "%s",
+		        reason != NULL && reason[0] != '\0' ? reason : cs_err_text(rc));
 	json_t *doc = document(in);
 	if (cli->output == CLI_JSON)
 		return cli_print(cli, doc, 0);
@@ -180,7 +201,8 @@ int cli_cert_inspect(struct cli *cli)
 	const char *reason = NULL;
 	int exit_code = 0;
 
-	if (!passphrase_read(cli, false, cli->operands[0], &secret, &exit_code) || !upload_read(cli, &files, &exit_code))
+	if (!passphrase_read(cli, false, cli->operands[0], &secret, &exit_code) ||
+	        !upload_read(cli, &files, &exit_code))
 		return exit_code;
 	enum cs_err rc = intake_new(&in);
 	for (size_t i = 0; i < files.count && rc == CS_OK; i++)

@@ -32,7 +32,8 @@ static enum cs_err from_fd(int fd, struct passphrase *out)
 {
 	CS_AUTO(cs_buf_free) struct cs_buf buf = cs_buf_new(CS_PASSPHRASE_MAX + 2);
 
-	CS_TRY(cs_buf_reserve(&buf, CS_PASSPHRASE_MAX + 2)); /* one piece of memory: no copy stays behind */
+	CS_TRY(cs_buf_reserve(
+	        &buf, CS_PASSPHRASE_MAX + 2)); /* one piece of memory: no copy stays behind */
 	CS_TRY(file_read_fd(fd, &buf));
 	return keep(out, buf.p, buf.n);
 }
@@ -98,21 +99,26 @@ static enum cs_err prompt(const char *what, struct passphrase *out)
 static int refuse(struct cli *cli, enum cs_err err, const char *from, const char *value)
 {
 	if (err == CS_EUSAGE)
-		return cli_fail(cli, err, "give the number of an open descriptor", "%s %.100s: no descriptor", from, value);
+		return cli_fail(cli, err, "give the number of an open descriptor",
+		        "%s %.100s: no descriptor", from, value);
 	if (err == CS_ETOOBIG)
-		return cli_fail(cli, err, "check that it is the right file", "%s %.200s: longer than %d bytes", from, value, CS_PASSPHRASE_MAX);
+		return cli_fail(cli, err, "check that it is the right file",
+		        "%s %.200s: longer than %d bytes", from, value, CS_PASSPHRASE_MAX);
 	if (err == CS_EMALFORMED)
-		return cli_fail(cli, err, "check that it is the right file", "%s %.200s: holds a NUL byte", from, value);
-	return cli_fail(cli, err, "check the name and who may read it", "%s %.200s: %s", from, value,
-		err == CS_ENOTFOUND ? "no such file" : cs_err_text(err));
+		return cli_fail(cli, err, "check that it is the right file",
+		        "%s %.200s: holds a NUL byte", from, value);
+	return cli_fail(cli, err, "check the name and who may read it", "%s %.200s: %s", from,
+	        value, err == CS_ENOTFOUND ? "no such file" : cs_err_text(err));
 }
 
-bool passphrase_read(struct cli *cli, bool ask, const char *what, struct passphrase *out, int *exit_code)
+bool passphrase_read(
+        struct cli *cli, bool ask, const char *what, struct passphrase *out, int *exit_code)
 {
 	static const struct {
 		const char *option;
 		enum cs_err (*read)(const char *value, struct passphrase *out);
-	} ways[] = { { "passphrase-fd", from_number }, { "passphrase-file", from_file }, { "credential", from_credential } };
+	} ways[] = { { "passphrase-fd", from_number }, { "passphrase-file", from_file },
+		{ "credential", from_credential } };
 
 	*out = (struct passphrase){ NULL, 0 };
 	for (size_t i = 0; i < CS_COUNT(ways); i++) {

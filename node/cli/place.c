@@ -12,7 +12,8 @@
 #include "node/config/config.h"
 
 #define LISTENS_MAX 32
-#define STATE_MODE 0711 /* roles of other users reach what is theirs below; the supervisor sets owners */
+#define STATE_MODE                                                                                 \
+	0711 /* roles of other users reach what is theirs below; the supervisor sets owners */
 
 void place_bindable(const char *endpoint, char *out)
 {
@@ -30,25 +31,35 @@ void place_bindable(const char *endpoint, char *out)
 static int write_config(struct place *self)
 {
 	CS_AUTO(cs_buf_free) struct cs_buf complaint = cs_buf_new(4 * CS_TEXT_MAX);
-	const char *listens[LISTENS_MAX + 1] = { NULL }, *upstream = cli_value(self->cli, "upstream"), *state = cli_value(self->cli, "state");
+	const char *listens[LISTENS_MAX + 1] = { NULL },
+	                                  *upstream = cli_value(self->cli, "upstream"),
+	                                  *state = cli_value(self->cli, "state");
 	char state_dir[CS_TEXT_MAX] = "", runtime[CS_TEXT_MAX] = "";
 	size_t n = 0, at = 0;
 
-	for (const char *v; n < LISTENS_MAX && (v = cli_next_value(self->cli, "edge-listen", &at)) != NULL;)
+	for (const char *v;
+	        n < LISTENS_MAX && (v = cli_next_value(self->cli, "edge-listen", &at)) != NULL;)
 		listens[n++] = v;
 	if ((state != NULL && file_absolute(state, state_dir, sizeof(state_dir)) != CS_OK) ||
-		(self->cli->runtime_dir != NULL && file_absolute(self->cli->runtime_dir, runtime, sizeof(runtime)) != CS_OK))
-		return cli_fail(self->cli, CS_EUSAGE, "choose a shorter path", "--state or --runtime is too long");
-	const struct config_choice choice = { .name = self->name, .state_dir = state != NULL ? state_dir : NULL,
-		.runtime_dir = self->cli->runtime_dir != NULL ? runtime : NULL, .edge_listen = n > 0 ? listens : NULL, .upstream = upstream,
+	        (self->cli->runtime_dir != NULL &&
+	                file_absolute(self->cli->runtime_dir, runtime, sizeof(runtime)) != CS_OK))
+		return cli_fail(self->cli, CS_EUSAGE, "choose a shorter path",
+		        "--state or --runtime is too long");
+	const struct config_choice choice = { .name = self->name,
+		.state_dir = state != NULL ? state_dir : NULL,
+		.runtime_dir = self->cli->runtime_dir != NULL ? runtime : NULL,
+		.edge_listen = n > 0 ? listens : NULL,
+		.upstream = upstream,
 		.replication_listen = self->listen[0] != '\0' ? self->listen : NULL };
 	const enum cs_err rc = config_write_new(self->config_file, &choice, &complaint);
 	self->made_config = rc == CS_OK;
 	if (rc == CS_OK)
 		return 0;
 	const char *said = cs_buf_text(&complaint);
-	return cli_fail(self->cli, rc == CS_ECONFIG ? CS_EUSAGE : rc, rc == CS_ECONFIG ? "mend that option" : "choose another place by --config FILE",
-		"cannot write %.300s: %s", self->config_file, said[0] != '\0' ? said : cs_err_text(rc));
+	return cli_fail(self->cli, rc == CS_ECONFIG ? CS_EUSAGE : rc,
+	        rc == CS_ECONFIG ? "mend that option" : "choose another place by --config FILE",
+	        "cannot write %.300s: %s", self->config_file,
+	        said[0] != '\0' ? said : cs_err_text(rc));
 }
 
 static enum cs_err make_parent(const char *file)
@@ -58,7 +69,8 @@ static enum cs_err make_parent(const char *file)
 
 	if (slash == NULL || slash == file)
 		return CS_OK;
-	if (snprintf(folder, sizeof(folder), "%.*s", (int)(slash - file), file) >= (int)sizeof(folder))
+	if (snprintf(folder, sizeof(folder), "%.*s", (int)(slash - file), file) >=
+	        (int)sizeof(folder))
 		return CS_ETOOBIG;
 	return file_mkdirs(folder, 0755);
 }
@@ -68,8 +80,10 @@ static int configure(struct place *self)
 	if (access(self->config_file, F_OK) != 0) {
 		const enum cs_err made = make_parent(self->config_file);
 		if (made != CS_OK)
-			return cli_fail(self->cli, made, "choose another place by --config FILE, or run it as root", "cannot make the folder of %.300s: %s",
-				self->config_file, cs_err_text(made));
+			return cli_fail(self->cli, made,
+			        "choose another place by --config FILE, or run it as root",
+			        "cannot make the folder of %.300s: %s", self->config_file,
+			        cs_err_text(made));
 		const int rc = write_config(self);
 		if (rc != 0)
 			return rc;
@@ -78,10 +92,13 @@ static int configure(struct place *self)
 	if (rc != 0)
 		return rc;
 	if (strcmp(self->config.name, self->name) != 0)
-		return cli_fail(self->cli, CS_ECONFIG, "name another file by --config FILE, or this node by that name", "%.300s is of node %s, not %s",
-			self->config_file, self->config.name, self->name);
+		return cli_fail(self->cli, CS_ECONFIG,
+		        "name another file by --config FILE, or this node by that name",
+		        "%.300s is of node %s, not %s", self->config_file, self->config.name,
+		        self->name);
 	if (self->config.replication_listen[0] == '\0' && self->listen[0] != '\0')
-		return cli_fail(self->cli, CS_ECONFIG, "set replication.listen there", "%.300s has no replication address", self->config_file);
+		return cli_fail(self->cli, CS_ECONFIG, "set replication.listen there",
+		        "%.300s has no replication address", self->config_file);
 	return 0;
 }
 
@@ -99,17 +116,22 @@ static bool folder_in_use(const char *path)
 
 static int make_folder(struct place *self)
 {
-	if (folder_in_use(self->state_store) || access(self->replicator_key, F_OK) == 0 || access(self->keyd_key, F_OK) == 0)
-		return cli_fail(self->cli, CS_EEXISTS, "start it: certspand; or choose another --state and --config", "%.300s holds a node already",
-			self->state_dir);
+	if (folder_in_use(self->state_store) || access(self->replicator_key, F_OK) == 0 ||
+	        access(self->keyd_key, F_OK) == 0)
+		return cli_fail(self->cli, CS_EEXISTS,
+		        "start it: certspand; or choose another --state and --config",
+		        "%.300s holds a node already", self->state_dir);
 	const bool was_there = access(self->state_dir, F_OK) == 0;
 	const enum cs_err rc = file_mkdirs(self->state_dir, STATE_MODE);
 	self->made_dir = !was_there && rc == CS_OK;
 	if (rc != CS_OK)
-		return cli_fail(self->cli, rc, "choose another place by --state DIR, or run it as root", "cannot make %.300s: %s", self->state_dir,
-			cs_err_text(rc));
+		return cli_fail(self->cli, rc,
+		        "choose another place by --state DIR, or run it as root",
+		        "cannot make %.300s: %s", self->state_dir, cs_err_text(rc));
 	if (access(self->state_dir, W_OK) != 0)
-		return cli_fail(self->cli, CS_EDENIED, "choose another place by --state DIR, or run it as root", "%.300s is not writable", self->state_dir);
+		return cli_fail(self->cli, CS_EDENIED,
+		        "choose another place by --state DIR, or run it as root",
+		        "%.300s is not writable", self->state_dir);
 	return 0;
 }
 
@@ -124,8 +146,9 @@ static int make_keys(struct place *self)
 	}
 	if (rc == CS_OK)
 		return 0;
-	return cli_fail(self->cli, rc, rc == CS_EFULL ? "make room, then repeat it" : "check the folder", "cannot write the keys in %.300s: %s", self->state_dir,
-		cs_err_text(rc));
+	return cli_fail(self->cli, rc,
+	        rc == CS_EFULL ? "make room, then repeat it" : "check the folder",
+	        "cannot write the keys in %.300s: %s", self->state_dir, cs_err_text(rc));
 }
 
 int place_make(struct place *self)
@@ -136,7 +159,8 @@ int place_make(struct place *self)
 		return rc;
 	snprintf(self->state_dir, sizeof(self->state_dir), "%s", self->config.state_dir);
 	snprintf(self->state_store, sizeof(self->state_store), "%s/state", self->state_dir);
-	snprintf(self->replicator_key, sizeof(self->replicator_key), "%s/replicator.key", self->state_dir);
+	snprintf(self->replicator_key, sizeof(self->replicator_key), "%s/replicator.key",
+	        self->state_dir);
 	snprintf(self->keyd_key, sizeof(self->keyd_key), "%s/keyd.key", self->state_dir);
 	rc = make_folder(self);
 	return rc != 0 ? rc : make_keys(self);
@@ -167,7 +191,8 @@ void place_end(struct place *self, bool keep)
 	if (!keep && self->made_keys) {
 		unlink(self->replicator_key);
 		unlink(self->keyd_key);
-		remove_store(self->state_store); /* the keys were not there before, so the store is ours too */
+		remove_store(self->state_store); /* the keys were not there before, so the store is
+		                                    ours too */
 	}
 	if (!keep && self->made_dir)
 		rmdir(self->state_dir);

@@ -35,9 +35,13 @@ int reach_read(struct cli *cli, const char *file, struct cs_arena **arena, struc
 	const char *said = cs_buf_text(&complaint);
 	const bool absent = rc == CS_ENOTFOUND;
 	return cli_fail(cli, absent ? CS_ECONFIG : rc,
-		absent ? "name it by --config FILE, or make one: certspan init (a first primary), certspan join (a further node)" :
-			 "mend that line; `certspan config example` shows every key",
-		"%s%s", said[0] != '\0' ? said : file, said[0] != '\0' ? "" : absent ? ": no such file" : ": cannot be read");
+	        absent ? "name it by --config FILE, or make one: certspan init (a first primary), "
+	                 "certspan join (a further node)"
+	               : "mend that line; `certspan config example` shows every key",
+	        "%s%s", said[0] != '\0' ? said : file,
+	        said[0] != '\0' ? ""
+	        : absent        ? ": no such file"
+	                        : ": cannot be read");
 }
 
 int reach_socket(struct cli *cli, const char *name, char *out, size_t size)
@@ -54,7 +58,8 @@ int reach_socket(struct cli *cli, const char *name, char *out, size_t size)
 	}
 	if (snprintf(out, size, "%s/%s", folder, name) < (int)size && strlen(out) < 108)
 		return 0;
-	return cli_fail(cli, CS_ECONFIG, "choose a shorter runtime folder", "%.300s: too long for a socket's path", folder);
+	return cli_fail(cli, CS_ECONFIG, "choose a shorter runtime folder",
+	        "%.300s: too long for a socket's path", folder);
 }
 
 enum cs_err reach_program(const char *name, char *out, size_t size)
@@ -69,7 +74,8 @@ enum cs_err reach_program(const char *name, char *out, size_t size)
 	char *slash = strrchr(self, '/');
 	slash[1] = '\0';
 	for (size_t i = 0; i < CS_COUNT(places); i++)
-		if (snprintf(out, size, "%s%s%s", self, places[i], name) < (int)size && access(out, X_OK) == 0)
+		if (snprintf(out, size, "%s%s%s", self, places[i], name) < (int)size &&
+		        access(out, X_OK) == 0)
 			return CS_OK;
 	return CS_ENOTFOUND;
 }

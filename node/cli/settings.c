@@ -18,9 +18,8 @@ static const char *value_of(const json_t *value)
 		return out;
 	}
 	out[0] = '\0';
-	json_array_foreach(value, i, item)
-		if (n < sizeof(texts[0]))
-			n += (size_t)snprintf(out + n, sizeof(texts[0]) - n, "%s%s", i > 0 ? "," : "", json_string_value(item));
+	json_array_foreach(value, i, item) if (n < sizeof(texts[0])) n += (size_t)snprintf(
+	        out + n, sizeof(texts[0]) - n, "%s%s", i > 0 ? "," : "", json_string_value(item));
 	return out;
 }
 
@@ -34,8 +33,10 @@ int cli_setting_list(struct cli *cli)
 		return rc != 0 ? rc : cli_print(cli, doc, 0);
 	CS_AUTO(table_free) struct table *table = table_new("NAME|VALUE|DEFAULT|WHAT IT IS", false);
 	json_array_foreach(json_object_get(doc, "settings"), i, s)
-		table_row(table, TABLE_PLAIN, "%s|%s|%s|%s", table_safe(text_at(s, "name")), table_safe(value_of(json_object_get(s, "value"))),
-			table_safe(value_of(json_object_get(s, "default"))), table_safe(text_at(s, "help")));
+	        table_row(table, TABLE_PLAIN, "%s|%s|%s|%s", table_safe(text_at(s, "name")),
+	                table_safe(value_of(json_object_get(s, "value"))),
+	                table_safe(value_of(json_object_get(s, "default"))),
+	                table_safe(text_at(s, "help")));
 	table_print(table, stdout, cli_color(cli));
 	json_decref(doc);
 	return 0;
@@ -59,7 +60,8 @@ int cli_setting_set(struct cli *cli)
 	char path[4096];
 
 	if (fields == NULL)
-		return cli_fail(cli, CS_EUSAGE, "certspan setting list", "the value is no UTF-8 text");
+		return cli_fail(
+		        cli, CS_EUSAGE, "certspan setting list", "the value is no UTF-8 text");
 	api_list(cli, "accept-uncovered", fields, "accept_uncovered");
 	snprintf(path, sizeof(path), "/v1/settings/%s", api_escape(cli->operands[0]));
 	const int rc = api_write(cli, "PUT", path, fields, &doc);

@@ -113,7 +113,8 @@ void table_row(struct table *self, enum table_tint tint, const char *fmt, ...)
 		self->rows = must(realloc(self->rows, self->room * sizeof(*self->rows)));
 	}
 	struct row *row = &self->rows[self->count++];
-	const size_t missing = self->columns - (cells_in(text) < self->columns ? cells_in(text) : self->columns);
+	const size_t missing =
+	        self->columns - (cells_in(text) < self->columns ? cells_in(text) : self->columns);
 	row->text = must(calloc(1, strlen(text) + missing + 1));
 	memcpy(row->text, text, strlen(text));
 	memset(row->text + strlen(text), '|', missing);
@@ -121,7 +122,8 @@ void table_row(struct table *self, enum table_tint tint, const char *fmt, ...)
 	split(self, row->text);
 }
 
-static void print_row(const struct table *self, FILE *out, const char *text, const char *before, const char *after)
+static void print_row(const struct table *self, FILE *out, const char *text, const char *before,
+        const char *after)
 {
 	size_t gap = 0;
 
@@ -138,12 +140,16 @@ static void print_row(const struct table *self, FILE *out, const char *text, con
 
 void table_print(const struct table *self, FILE *out, bool color)
 {
-	static const char *const tints[] = { [TABLE_PLAIN] = "", [TABLE_GOOD] = "\x1b[32m", [TABLE_WARN] = "\x1b[33m", [TABLE_BAD] = "\x1b[31m" };
+	static const char *const tints[] = { [TABLE_PLAIN] = "",
+		[TABLE_GOOD] = "\x1b[32m",
+		[TABLE_WARN] = "\x1b[33m",
+		[TABLE_BAD] = "\x1b[31m" };
 
 	print_row(self, out, self->heads, color ? "\x1b[1m" : "", color ? "\x1b[0m" : "");
 	for (size_t i = 0; i < self->count; i++) {
 		const bool tinted = color && self->rows[i].tint != TABLE_PLAIN;
-		print_row(self, out, self->rows[i].text, tinted ? tints[self->rows[i].tint] : "", tinted ? "\x1b[0m" : "");
+		print_row(self, out, self->rows[i].text, tinted ? tints[self->rows[i].tint] : "",
+		        tinted ? "\x1b[0m" : "");
 	}
 }
 

@@ -9,13 +9,16 @@
 enum table_tint { TABLE_PLAIN, TABLE_GOOD, TABLE_WARN, TABLE_BAD };
 
 struct table;
-/* HEADS: titles separated by '|'; one that starts with '+' is printed in wide form alone. Never NULL: ends the program without memory. */
+/* HEADS: titles separated by '|'; one that starts with '+' is printed in wide form alone. Never
+ * NULL: ends the program without memory. */
 struct table *table_new(const char *heads, bool wide);
-/* One row; cells separated by '|' in the result of FMT. A '|' or control byte within a cell must have been shown by table_safe. */
+/* One row; cells separated by '|' in the result of FMT. A '|' or control byte within a cell must
+ * have been shown by table_safe. */
 void table_row(struct table *self, enum table_tint tint, const char *fmt, ...) CS_PRINTF(3, 4);
 void table_print(const struct table *self, FILE *out, bool color);
 void table_free(struct table **self);
-/* TEXT without what would break a cell: control bytes as \xNN, '|' as '/'. NULL as "-". Lives in one of 16 buffers, in turn. */
+/* TEXT without what would break a cell: control bytes as \xNN, '|' as '/'. NULL as "-". Lives in
+ * one of 16 buffers, in turn. */
 const char *table_safe(const char *text);
 /* Columns that UTF-8 text takes (one a character). */
 size_t table_width(const char *text);

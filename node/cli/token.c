@@ -83,8 +83,8 @@ static enum cs_err read_fields(struct cs_bytes in, struct token *t)
 
 static bool sensible(const struct token *t)
 {
-	return (t->role == ROLE_BACKUP || t->role == ROLE_TRAFFIC) && cs_node_name_ok(t->name) && cs_endpoint_ok(t->endpoint, false) &&
-		pki_hostname_ok(t->public_host);
+	return (t->role == ROLE_BACKUP || t->role == ROLE_TRAFFIC) && cs_node_name_ok(t->name) &&
+	       cs_endpoint_ok(t->endpoint, false) && pki_hostname_ok(t->public_host);
 }
 
 enum cs_err token_decode(const char *text, struct token *out)
@@ -99,7 +99,10 @@ enum cs_err token_decode(const char *text, struct token *out)
 	memcpy(trimmed, text, n);
 	trimmed[n] = '\0';
 	if (strncmp(trimmed, HEAD, strlen(HEAD)) != 0)
-		return strncmp(trimmed, HEAD_ANY, strlen(HEAD_ANY)) == 0 && strchr(trimmed, '.') != NULL ? CS_EVERSION : CS_EMALFORMED;
+		return strncmp(trimmed, HEAD_ANY, strlen(HEAD_ANY)) == 0 &&
+		                       strchr(trimmed, '.') != NULL
+		               ? CS_EVERSION
+		               : CS_EMALFORMED;
 
 	CS_AUTO(cs_buf_free) struct cs_buf buf = cs_buf_new(TOKEN_TEXT_MAX);
 	*out = (struct token){ .role = 0 };

@@ -1,5 +1,6 @@
-/* node/cli/token.h: the one-time join token as text: "certspan1." + base64url of version 1, token id 8, secret 16, cluster id 16,
- * server CURVE key 32, role 1, then name, endpoint and public hostname, each with a length byte. Pure. */
+/* node/cli/token.h: the one-time join token as text: "certspan1." + base64url of version 1, token
+ * id 8, secret 16, cluster id 16, server CURVE key 32, role 1, then name, endpoint and public
+ * hostname, each with a length byte. Pure. */
 #pragma once
 #include "proto/base/cs.h"
 #include "proto/base/limits.h"
@@ -13,5 +14,6 @@ struct token {
 };
 /* OUT takes TOKEN_TEXT_MAX bytes; wipe it. CS_ETOOBIG: an endpoint or name over 255 bytes. */
 CS_MUST enum cs_err token_encode(const struct token *token, char *out);
-/* White space around TEXT is dropped. CS_EMALFORMED (cut, changed, impossible content), CS_EVERSION (of a newer certspan). */
+/* White space around TEXT is dropped. CS_EMALFORMED (cut, changed, impossible content), CS_EVERSION
+ * (of a newer certspan). */
 CS_MUST enum cs_err token_decode(const char *text, struct token *out);

@@ -7,14 +7,16 @@ static int refuse(struct cli *cli, enum cs_err err, const char *name)
 {
 	switch (err) {
 	case CS_ETOOBIG:
-		return cli_fail(cli, err, "give certificate, key and chain alone; a bundle has some kilobytes", "%.300s: larger than %u bytes", name,
-			CS_UPLOAD_FILE_MAX);
+		return cli_fail(cli, err,
+		        "give certificate, key and chain alone; a bundle has some kilobytes",
+		        "%.300s: larger than %u bytes", name, CS_UPLOAD_FILE_MAX);
 	case CS_EEMPTY:
 		return cli_fail(cli, err, "export it again", "%.300s: the file is empty", name);
 	case CS_ENOTFOUND:
 		return cli_fail(cli, err, "check the path", "%.300s: no such file", name);
 	case CS_EDENIED:
-		return cli_fail(cli, err, "run it as a user who may read the file", "%.300s: not readable", name);
+		return cli_fail(cli, err, "run it as a user who may read the file",
+		        "%.300s: not readable", name);
 	case CS_EMALFORMED:
 		return cli_fail(cli, err, "give a file", "%.300s: no regular file", name);
 	default:
@@ -41,8 +43,10 @@ bool upload_read(struct cli *cli, struct upload *out, int *exit_code)
 		total += out->files[i].n;
 		if (rc == CS_OK && total <= CS_UPLOAD_TOTAL_MAX)
 			continue;
-		*exit_code = rc != CS_OK ? refuse(cli, rc, cli->operands[i]) :
-			cli_fail(cli, CS_ETOOBIG, "import them in several steps", "the files together are larger than %u bytes", CS_UPLOAD_TOTAL_MAX);
+		*exit_code = rc != CS_OK ? refuse(cli, rc, cli->operands[i])
+		                         : cli_fail(cli, CS_ETOOBIG, "import them in several steps",
+		                                   "the files together are larger than %u bytes",
+		                                   CS_UPLOAD_TOTAL_MAX);
 		upload_free(out);
 		return false;
 	}

@@ -9,6 +9,7 @@ struct upload {
 	const char *names[CS_UPLOAD_FILES_MAX];
 	size_t count;
 };
-/* Every operand of CLI ("-" = standard input). Failure is printed; *EXIT_CODE says it, and what was read is freed. */
+/* Every operand of CLI ("-" = standard input). Failure is printed; *EXIT_CODE says it, and what was
+ * read is freed. */
 bool upload_read(struct cli *cli, struct upload *out, int *exit_code);
 void upload_free(struct upload *self);

@@ -69,7 +69,8 @@ int view_severity(const json_t *doc)
 	json_t *problem;
 	int worst = 0;
 
-	json_array_foreach(json_object_get(doc, "problems"), i, problem) {
+	json_array_foreach(json_object_get(doc, "problems"), i, problem)
+	{
 		const char *severity = text_at(problem, "severity");
 		if (strcmp(severity, "critical") == 0)
 			return 2;
@@ -82,7 +83,8 @@ int view_severity(const json_t *doc)
 /* Results from harmless to bad. */
 static int rank(const char *result)
 {
-	static const char *const order[] = { "match", "unknown", "default", "old", "wrong", "down" };
+	static const char *const order[] = { "match", "unknown", "default", "old", "wrong",
+		"down" };
 
 	for (size_t i = 0; i < CS_COUNT(order); i++)
 		if (strcmp(order[i], result) == 0)
@@ -96,9 +98,11 @@ const char *view_served_kind(const json_t *node, const char *kind)
 	size_t i;
 	json_t *probe;
 
-	json_array_foreach(json_object_get(node, "served"), i, probe) {
+	json_array_foreach(json_object_get(node, "served"), i, probe)
+	{
 		const char *result = text_at(probe, "result");
-		if (strcmp(text_at(probe, "kind"), kind) == 0 && (worst == NULL || rank(result) > rank(worst)))
+		if (strcmp(text_at(probe, "kind"), kind) == 0 &&
+		        (worst == NULL || rank(result) > rank(worst)))
 			worst = result;
 	}
 	return worst != NULL ? worst : "-";
@@ -116,14 +120,16 @@ const char *view_served(const json_t *node, enum table_tint *tint)
 	*tint = TABLE_PLAIN;
 	if (json_array_size(served) == 0)
 		return "not yet";
-	json_array_foreach(served, i, probe) {
+	json_array_foreach(served, i, probe)
+	{
 		const char *result = text_at(probe, "result");
 		matches += rank(result) == 0;
 		worst = rank(result) > rank(worst) ? result : worst;
 		age = int_at(probe, "age_s") > age ? int_at(probe, "age_s") : age;
 	}
 	*tint = rank(worst) == 0 ? TABLE_GOOD : rank(worst) <= 2 ? TABLE_WARN : TABLE_BAD;
-	snprintf(out, WORD_MAX, "%s %zu/%zu, %s ago", view_word(worst, rank(worst) > 2), matches, json_array_size(served), view_age(age));
+	snprintf(out, WORD_MAX, "%s %zu/%zu, %s ago", view_word(worst, rank(worst) > 2), matches,
+	        json_array_size(served), view_age(age));
 	return out;
 }
 
@@ -132,8 +138,8 @@ size_t view_covered(const json_t *node, size_t *total)
 	size_t i, covered = 0;
 	json_t *host;
 
-	json_array_foreach(json_object_get(node, "hosts"), i, host)
-		covered += true_at(host, "covered");
+	json_array_foreach(json_object_get(node, "hosts"), i, host) covered +=
+	        true_at(host, "covered");
 	*total = json_array_size(json_object_get(node, "hosts"));
 	return covered;
 }
@@ -163,7 +169,8 @@ static const char *lag_of(const json_t *node)
 
 	if (int_at(node, "lag_commits") == 0)
 		return "-";
-	snprintf(out, WORD_MAX, "%lld, %s", (long long)int_at(node, "lag_commits"), view_age(int_at(node, "lag_s")));
+	snprintf(out, WORD_MAX, "%lld, %s", (long long)int_at(node, "lag_commits"),
+	        view_age(int_at(node, "lag_s")));
 	return out;
 }
 
@@ -180,11 +187,14 @@ static void node_row(struct table *table, const json_t *node)
 
 	if (!calm(state))
 		tint = TABLE_BAD;
-	table_row(table, tint, "%s %s|%s|%s|%lld|%lld|%s|%s|%s|%s|%s|%s|%s|%s|%s", true_at(node, "self") ? "*" : " ", table_safe(text_at(node, "name")),
-		table_safe(text_at(node, "role")), view_word(state, !calm(state)), (long long)int_at(node, "generation"),
-		(long long)int_at(node, "stored_seq"), lag_of(node), table_safe(default_of(node)), view_left(text_at(node, "not_after")), hosts(node),
-		served, view_served_kind(node, "sni"), view_served_kind(node, "no-sni"), view_served_kind(node, "unmatched-sni"),
-		table_safe(text_at(node, "version")));
+	table_row(table, tint, "%s %s|%s|%s|%lld|%lld|%s|%s|%s|%s|%s|%s|%s|%s|%s",
+	        true_at(node, "self") ? "*" : " ", table_safe(text_at(node, "name")),
+	        table_safe(text_at(node, "role")), view_word(state, !calm(state)),
+	        (long long)int_at(node, "generation"), (long long)int_at(node, "stored_seq"),
+	        lag_of(node), table_safe(default_of(node)), view_left(text_at(node, "not_after")),
+	        hosts(node), served, view_served_kind(node, "sni"),
+	        view_served_kind(node, "no-sni"), view_served_kind(node, "unmatched-sni"),
+	        table_safe(text_at(node, "version")));
 }
 
 static void head(const json_t *doc)
@@ -194,9 +204,10 @@ static void head(const json_t *doc)
 	const char *state = text_at(doc, "state");
 
 	json_array_foreach(json_object_get(doc, "site_hostnames"), i, host)
-		printf("%s%s", i > 0 ? ", " : "", table_safe(json_string_value(host)));
-	printf("   epoch %lld   generation %lld   primary %s   %s\n", (long long)int_at(doc, "epoch"), (long long)int_at(doc, "generation"),
-		table_safe(text_at(doc, "primary")), view_word(state, !calm(state)));
+	        printf("%s%s", i > 0 ? ", " : "", table_safe(json_string_value(host)));
+	printf("   epoch %lld   generation %lld   primary %s   %s\n",
+	        (long long)int_at(doc, "epoch"), (long long)int_at(doc, "generation"),
+	        table_safe(text_at(doc, "primary")), view_word(state, !calm(state)));
 	if (text_at(doc, "action")[0] != '\0')
 		printf("%s\n", table_safe(text_at(doc, "action")));
 	if (strcmp(text_at(doc, "source"), "summary") == 0)
@@ -210,28 +221,34 @@ static void problems(const json_t *doc)
 	size_t i;
 	json_t *p;
 
-	json_array_foreach(json_object_get(doc, "problems"), i, p) {
+	json_array_foreach(json_object_get(doc, "problems"), i, p)
+	{
 		const char *severity = text_at(p, "severity"), *node = text_at(p, "node");
-		const int level = strcmp(severity, "critical") == 0 ? 2 : strcmp(severity, "warning") == 0 ? 1 : 0;
-		printf("%s%s %s%s%s\n", i == 0 ? "\n" : "", marks[level], node[0] != '\0' ? table_safe(node) : "", node[0] != '\0' ? "  " : "",
-			table_safe(text_at(p, "text")));
+		const int level = strcmp(severity, "critical") == 0  ? 2
+		                  : strcmp(severity, "warning") == 0 ? 1
+		                                                     : 0;
+		printf("%s%s %s%s%s\n", i == 0 ? "\n" : "", marks[level],
+		        node[0] != '\0' ? table_safe(node) : "", node[0] != '\0' ? "  " : "",
+		        table_safe(text_at(p, "text")));
 		if (text_at(p, "next")[0] != '\0')
 			printf("   next: %s\n", table_safe(text_at(p, "next")));
 	}
 	json_array_foreach(json_object_get(doc, "warnings"), i, p)
-		printf("%s!  %s\n", i == 0 ? "\n" : "", table_safe(text_at(p, "text")));
+	        printf("%s!  %s\n", i == 0 ? "\n" : "", table_safe(text_at(p, "text")));
 }
 
 void view_status(struct cli *cli, const json_t *doc)
 {
-	CS_AUTO(table_free) struct table *table = table_new(
-		"  NODE|ROLE|SYNC|GEN|+SEQ|LAG|DEFAULT|EXPIRES|HOSTS|SERVED (handshakes)|+SNI|+NO SNI|+UNMATCHED|+VERSION", cli->output == CLI_WIDE);
+	CS_AUTO(table_free)
+	struct table *table =
+	        table_new("  NODE|ROLE|SYNC|GEN|+SEQ|LAG|DEFAULT|EXPIRES|HOSTS|SERVED "
+	                  "(handshakes)|+SNI|+NO SNI|+UNMATCHED|+VERSION",
+	                cli->output == CLI_WIDE);
 	size_t i;
 	json_t *node;
 
 	head(doc);
-	json_array_foreach(json_object_get(doc, "nodes"), i, node)
-		node_row(table, node);
+	json_array_foreach(json_object_get(doc, "nodes"), i, node) node_row(table, node);
 	table_print(table, stdout, cli_color(cli));
 	problems(doc);
 }

@@ -18,7 +18,8 @@ const char *view_age(int64_t s);
 int view_severity(const json_t *doc);
 /* Worst result of a node's "served" list and how many match: "match 3/3, 1 s ago". */
 const char *view_served(const json_t *node, enum table_tint *tint);
-/* The result for one kind ("sni", "no-sni", "unmatched-sni") of a node: "match", "old" ... worst of its kind, "-" when none. */
+/* The result for one kind ("sni", "no-sni", "unmatched-sni") of a node: "match", "old" ... worst of
+ * its kind, "-" when none. */
 const char *view_served_kind(const json_t *node, const char *kind);
 /* Counts the node's hosts and those covered. */
 size_t view_covered(const json_t *node, size_t *total);
