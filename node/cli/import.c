@@ -4,7 +4,7 @@
 #include "node/cli/api.h"
 #include "node/cli/file.h"
 #include "node/cli/reach.h"
-#include "node/cli/upload.h"
+#include "node/cli/files.h"
 #include "node/cli/view.h"
 #include "node/door/door.h"
 #include "proto/base/clock.h"
@@ -165,7 +165,7 @@ static int send(struct cli *cli, const struct wire_door *request, const char *re
 	return answers(cli, doc);
 }
 
-static int import(struct cli *cli, const struct upload *files, const struct passphrase *secret)
+static int import(struct cli *cli, const struct cli_files *files, const struct passphrase *secret)
 {
 	struct wire_upload uploads[CS_UPLOAD_FILES_MAX];
 	json_t *options = options_of(cli);
@@ -191,7 +191,7 @@ static int import(struct cli *cli, const struct upload *files, const struct pass
 }
 
 /* A prompt comes only when a file may need one: PKCS#12, or a key that says so. */
-static bool may_need_passphrase(const struct upload *files)
+static bool may_need_passphrase(const struct cli_files *files)
 {
 	for (size_t i = 0; i < files->count; i++) {
 		const struct cs_buf *f = &files->files[i];
@@ -203,11 +203,11 @@ static bool may_need_passphrase(const struct upload *files)
 
 int cli_cert_import(struct cli *cli)
 {
-	CS_AUTO(upload_free) struct upload files = { .count = 0 };
+	CS_AUTO(cli_files_free) struct cli_files files = { .count = 0 };
 	CS_AUTO(passphrase_free) struct passphrase secret = { NULL, 0 };
 	int exit_code = 0;
 
-	if (!upload_read(cli, &files, &exit_code) ||
+	if (!cli_files_read(cli, &files, &exit_code) ||
 	        !passphrase_read(
 	                cli, may_need_passphrase(&files), cli->operands[0], &secret, &exit_code))
 		return exit_code;

@@ -2,7 +2,7 @@
 #include <string.h>
 #include "node/cli/api.h"
 #include "node/cli/file.h"
-#include "node/cli/upload.h"
+#include "node/cli/files.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "store/pki/intake.h"
@@ -195,14 +195,14 @@ static int answer(struct cli *cli, const struct intake *in, enum cs_err rc, cons
 
 int cli_cert_inspect(struct cli *cli)
 {
-	CS_AUTO(upload_free) struct upload files = { .count = 0 };
+	CS_AUTO(cli_files_free) struct cli_files files = { .count = 0 };
 	CS_AUTO(passphrase_free) struct passphrase secret = { NULL, 0 };
 	CS_AUTO(intake_free) struct intake *in = NULL;
 	const char *reason = NULL;
 	int exit_code = 0;
 
 	if (!passphrase_read(cli, false, cli->operands[0], &secret, &exit_code) ||
-	        !upload_read(cli, &files, &exit_code))
+	        !cli_files_read(cli, &files, &exit_code))
 		return exit_code;
 	enum cs_err rc = intake_new(&in);
 	for (size_t i = 0; i < files.count && rc == CS_OK; i++)

@@ -1,4 +1,4 @@
-#include "node/cli/upload.h"
+#include "node/cli/files.h"
 #include <string.h>
 #include <unistd.h>
 #include "node/cli/file.h"
@@ -31,7 +31,7 @@ static enum cs_err read_one(const char *name, struct cs_buf *out)
 	return out->n == 0 ? CS_EEMPTY : CS_OK;
 }
 
-bool upload_read(struct cli *cli, struct upload *out, int *exit_code)
+bool cli_files_read(struct cli *cli, struct cli_files *out, int *exit_code)
 {
 	size_t total = 0;
 
@@ -47,13 +47,13 @@ bool upload_read(struct cli *cli, struct upload *out, int *exit_code)
 		                         : cli_fail(cli, CS_ETOOBIG, "import them in several steps",
 		                                   "the files together are larger than %u bytes",
 		                                   CS_UPLOAD_TOTAL_MAX);
-		upload_free(out);
+		cli_files_free(out);
 		return false;
 	}
 	return true;
 }
 
-void upload_free(struct upload *self)
+void cli_files_free(struct cli_files *self)
 {
 	for (size_t i = 0; i < self->count; i++)
 		cs_buf_free(&self->files[i]);
