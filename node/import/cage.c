@@ -3,10 +3,9 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <openssl/crypto.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/provider.h>
 #include "node/sandbox/seccomp.h"
+#include "store/pki/p12.h"
 
 #define CPU_SECONDS 5
 #define ADDRESS_BYTES (512ul << 20)
@@ -20,9 +19,7 @@
 #endif
 #endif
 
-/* Old PKCS#12 files need the legacy provider, which is a file of its own: opened here it stays
- * mapped, and the private library context that reads such a file finds it without opening anything.
- * A machine without it merely refuses those files. */
+/* Old PKCS#12 files need the legacy provider, which is a file of its own. */
 static enum cs_err warm_up(void)
 {
 	uint8_t digest[EVP_MAX_MD_SIZE];
@@ -31,11 +28,7 @@ static enum cs_err warm_up(void)
 	if (OPENSSL_init_crypto(
 	            OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL) != 1)
 		return CS_ECRYPTO;
-	OSSL_LIB_CTX *legacy = OSSL_LIB_CTX_new();
-	if (legacy == NULL)
-		return CS_ENOMEM;
-	if (OSSL_PROVIDER_load(legacy, "legacy") == NULL)
-		ERR_clear_error();
+	p12_prepare_legacy();
 	return EVP_Digest("", 0, digest, &n, EVP_sha256(), NULL) == 1 ? CS_OK : CS_ECRYPTO;
 }
 
