@@ -93,6 +93,10 @@ static int answered(struct cli *cli, const struct call *call, json_t **out)
 		return cli_fail(cli, CS_EMALFORMED, "look at the daemon's log",
 		        "the daemon answered no JSON (HTTP %ld)", call->status);
 	}
+	if (call->status >= 400 && call->quiet_absence) {
+		json_decref(doc);
+		return API_REFUSED;
+	}
 	if (call->status >= 400)
 		return api_error(cli, doc);
 	*out = doc;
@@ -111,9 +115,9 @@ static int run(struct cli *cli, struct call *call, const char *request, json_t *
 	const CURLcode rc = perform(call, socket_path);
 	int exit_code = 0;
 	if (rc == CURLE_COULDNT_CONNECT)
-		exit_code = call->quiet_absence ? -1 : no_daemon(cli, socket_path);
+		exit_code = call->quiet_absence ? API_ABSENT : no_daemon(cli, socket_path);
 	else if (rc != CURLE_OK)
-		exit_code = call->quiet_absence ? -1 : no_answer(cli, call, rc, request);
+		exit_code = call->quiet_absence ? API_ABSENT : no_answer(cli, call, rc, request);
 	else
 		exit_code = answered(cli, call, out);
 	cs_buf_free(&call->answer);

@@ -6,7 +6,9 @@
 /* GET of a path made from FMT (escape what comes from outside by api_escape). 0: the caller owns
  * *OUT; else the exit code, *OUT is NULL. */
 int api_get(struct cli *cli, json_t **out, const char *fmt, ...) CS_PRINTF(3, 4);
-/* As api_get, but a daemon that is not there is no error yet: returns -1 silently then. */
+/* As api_get, but a daemon that is not there, or refuses, is no error to print: these are returned
+ * then. */
+enum { API_ABSENT = -1, API_REFUSED = -2 };
 int api_try(struct cli *cli, json_t **out, const char *path);
 /* A write: adds --ack, --timeout, --request (else a fresh one) and --dry-run to FIELDS (taken over;
  * NULL for none), as body, or as query of a DELETE. 0 or 10 (done here, not yet where asked): the

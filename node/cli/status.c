@@ -155,8 +155,8 @@ int cli_check(struct cli *cli)
 	const int rc = api_try(cli, &doc, "/v1/status");
 	if (rc != 0)
 		return plugin_line(cli, 3,
-		        rc < 0 ? "no daemon answers; is certspand running?"
-		               : "the daemon gave no status",
+		        rc == API_ABSENT ? "no daemon answers; is certspand running?"
+		                         : "the daemon gave no status",
 		        "");
 	count_nodes(doc, &f);
 	const int state = judge(doc, &f);
