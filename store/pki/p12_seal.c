@@ -104,6 +104,20 @@ static enum cs_err append(const PKCS12 *p12, struct cs_buf *out)
 	return CS_OK;
 }
 
+/* A friendly name is a BMPString: what lies beyond U+FFFF becomes the replacement character. */
+static void bmp_only(const char *name, char out[CS_FRIENDLY_MAX + 1])
+{
+	static const char replacement[] = "\xef\xbf\xbd";
+
+	while (*name != '\0') {
+		const bool beyond = ((uint8_t)*name & 0xf8) == 0xf0;
+		memcpy(out, beyond ? replacement : name, beyond ? 3 : 1);
+		out += beyond ? 3 : 1;
+		name += beyond ? 4 : 1;
+	}
+	*out = '\0';
+}
+
 static enum cs_err seal(struct cs_bytes leaf, struct cs_bytes pkcs8, const struct cs_bytes *chain,
         size_t chain_count, const char *name, const char *passphrase, struct cs_buf *out)
 {
@@ -116,8 +130,10 @@ static enum cs_err seal(struct cs_bytes leaf, struct cs_bytes pkcs8, const struc
 	if (X509_check_private_key(x, key) != 1)
 		return CS_EMISMATCH;
 	CS_TRY(stack_of(chain, chain_count, &others));
+	char shown[CS_FRIENDLY_MAX + 1];
+	bmp_only(name, shown);
 	CS_AUTO(ossl_p12_free)
-	PKCS12 *p12 = PKCS12_create_ex(passphrase, name[0] != '\0' ? name : NULL, key, x, others,
+	PKCS12 *p12 = PKCS12_create_ex(passphrase, shown[0] != '\0' ? shown : NULL, key, x, others,
 	        NID_aes_256_cbc, NID_aes_256_cbc, ROUNDS, ROUNDS, 0, NULL, NULL);
 	return p12 != NULL ? append(p12, out) : CS_ECRYPTO;
 }
