@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "proto/base/clock.h"
 
 #define READ_TIMEOUT_MS 5000
@@ -56,6 +57,11 @@ void admin_set_shared_user(struct admin *self, bool shared)
 bool admin_shared_user(struct admin *self)
 {
 	return self->shared_user;
+}
+
+bool admin_permits(struct admin *self, uint32_t uid)
+{
+	return uid == 0 || (self->shared_user && uid == getuid());
 }
 
 void admin_set_roles(struct admin *self, struct wire_packet *packet)

@@ -14,6 +14,8 @@ struct link *admin_link(struct admin *self);
 const char *admin_node(const struct admin *self);
 void admin_set_shared_user(struct admin *self, bool shared);
 bool admin_shared_user(struct admin *self);
+/* Whether UID may use this node: root, or the one user that all roles share. */
+bool admin_permits(struct admin *self, uint32_t uid);
 /* Steals PACKET (ROLES). */
 void admin_set_roles(struct admin *self, struct wire_packet *packet);
 

@@ -71,9 +71,10 @@ static json_t *error_document(struct reply *self)
 	const char *text = self->text[0] != '\0' ? self->text : cs_err_text(self->err);
 	json_t *error = json_pack("{s:s, s:i, s:o, s:o}", "code", cs_err_name(self->err), "exit",
 	        cs_err_exit(self->err), "text", json_show(text), "next", json_show(self->next));
-	json_t *doc = self->doc != NULL ? self->doc : json_object();
+	json_t *doc = json_object(), *findings = json_object_get(self->doc, "findings");
 
-	self->doc = NULL;
+	if (findings != NULL)
+		json_object_set(doc, "findings", findings);
 	if (error != NULL && self->primary[0] != '\0')
 		json_object_set_new(error, "primary", json_string(self->primary));
 	if (error != NULL && self->inside != NULL)

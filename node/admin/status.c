@@ -160,8 +160,8 @@ static json_t *clock_offset(const struct wire_member *m)
 }
 
 /* What needs a member's report. */
-static enum cs_err add_progress(
-        json_t *doc, const struct status_view *view, const struct status_node *n, int64_t now_ms)
+static enum cs_err add_progress(json_t *doc, const struct status_view *view,
+        const struct status_node *n, const struct status_input *in)
 {
 	const struct wire_member none = { .software = "", .error = "" };
 	const struct wire_member *m = n->member != NULL ? n->member : &none;
@@ -176,8 +176,9 @@ static enum cs_err add_progress(
 	        count_or_null(known, lag > 0 ? (m->behind_ms + 999) / 1000 : 0), "last_seen_s",
 	        count_or_null(known && (m->self || m->ever_seen), m->last_seen_ms / 1000),
 	        "clock_offset_s", clock_offset(n->member), "served",
-	        status_served_json(n->member, now_ms), "connected", m->connected || m->self,
-	        "in_sync_set", m->in_sync_set, "self", m->self, "error", json_show(m->error));
+	        status_served_json(n->member, in->now_ms), "connected", m->connected || m->self,
+	        "in_sync_set", m->in_sync_set, "self", strcmp(n->node->name, in->node) == 0,
+	        "error", json_show(m->error));
 	const int rc = more != NULL ? json_object_update(doc, more) : -1;
 	json_decref(more);
 	return rc == 0 ? CS_OK : CS_ENOMEM;
@@ -200,7 +201,7 @@ json_t *status_node_json(const struct status_input *in, const struct status_view
 	        json_time((uint64_t)first_end(in->scene, node->node, rows, n)), "hosts",
 	        hosts_json(in->scene, node->node, rows, n), "enrolled",
 	        node->node->node->enrolled_at != 0 || node->node->node->role == ROLE_PRIMARY);
-	if (doc != NULL && add_progress(doc, view, node, in->now_ms) != CS_OK) {
+	if (doc != NULL && add_progress(doc, view, node, in) != CS_OK) {
 		json_decref(doc);
 		return NULL;
 	}

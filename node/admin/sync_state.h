@@ -18,8 +18,9 @@ const char *sync_state_name(enum sync_state state); /* "in-sync" */
 const char *sync_state_action(
         enum sync_state state); /* a sentence, "" when there is nothing to do */
 
-#define SYNC_PENDING_MS 10000 /* behind for longer than this: Changes Pending, no longer Syncing   \
-	                       */
+#define SYNC_PENDING_MS                                                                            \
+	10000 /* behind for longer than this: Changes Pending, no longer Syncing                   \
+	       */
 
 /* MEMBER NULL: the primary has never heard of it. HEAD: the primary's seq. */
 enum sync_state sync_state_of(const struct wire_member *member, bool enrolled, uint64_t head);

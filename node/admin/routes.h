@@ -1,0 +1,42 @@
+/* node/admin/routes.h: the route table (README.md, contract). A handler answers by call->reply; its
+ * return code is the error. */
+#pragma once
+#include "node/admin/admin.h"
+#include "node/admin/gate.h"
+
+typedef enum cs_err route_fn(struct call *call);
+struct route {
+	const char *method, *path; /* "*" stands for one segment */
+	route_fn *fn;
+	const struct arg_field *fields;
+	bool write; /* takes args_write too */
+};
+/* The route of METHOD and PATH. NULL: *ALLOW is the list of methods that this path has, "" when
+ * there is no such path. The segment for "*" is copied into NAME. */
+const struct route *route_find(
+        const char *method, const char *path, char name[CS_FRIENDLY_MAX + 1], char allow[64]);
+
+route_fn route_version, route_status, route_coverage, route_explain, route_sync;
+route_fn route_certs, route_cert, route_cert_delete, route_cert_activate;
+route_fn route_default, route_default_set, route_default_clear;
+route_fn route_nodes, route_node, route_node_set, route_node_remove, route_token;
+route_fn route_settings, route_setting, route_setting_set;
+route_fn route_sync_wait, route_probe;
+
+extern const struct arg_field fields_status[], fields_certs[], fields_cert_delete[],
+        fields_activate[], fields_default_set[], fields_node_name[], fields_coverage[],
+        fields_explain[], fields_node_set[], fields_token[], fields_setting_set[], fields_wait[],
+        fields_probe[];
+
+/* Shared by the handlers. */
+CS_MUST enum cs_err route_scene(struct call *call, struct scene *out); /* of the locked mirror */
+/* CERT by id, prefix or name, with the reason in the reply. */
+CS_MUST enum cs_err route_find_cert(
+        struct call *call, const char *text, const struct mirror_object **out);
+/* A refusal that lists what it would leave uncovered. */
+CS_MUST enum cs_err route_refuse(
+        struct call *call, const struct gate *gate, const char *what, const char *command);
+struct status_input;
+/* Facts must have been asked, the mirror locked. */
+CS_MUST enum cs_err route_status_input(
+        struct call *call, struct scene *scene, struct status_input *out);

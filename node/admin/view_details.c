@@ -1,0 +1,134 @@
+/* node/admin/view_details.c: everything about one certificate. */
+#include <stdlib.h>
+#include <string.h>
+#include <openssl/bn.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include "node/admin/reply.h"
+#include "node/admin/views.h"
+
+#define PEM_LINE 64u
+#define WARNINGS_MAX 16
+
+static json_t *decimal(const char *hex)
+{
+	BIGNUM *n = NULL;
+
+	if (BN_hex2bn(&n, hex) == 0)
+		return json_null();
+	char *text = BN_bn2dec(n);
+	json_t *json = text != NULL ? json_string(text) : json_null();
+	OPENSSL_free(text);
+	BN_free(n);
+	return json;
+}
+
+/* Appends a certificate in PEM. */
+static enum cs_err pem_add(struct cs_buf *out, struct cs_bytes der)
+{
+	CS_TRY(cs_buf_printf(out, "-----BEGIN CERTIFICATE-----\n"));
+	for (size_t at = 0; at < der.n; at += PEM_LINE / 4 * 3) {
+		uint8_t line[PEM_LINE + 1];
+		const size_t left = der.n - at,
+		             n = left < PEM_LINE / 4 * 3 ? left : PEM_LINE / 4 * 3;
+		EVP_EncodeBlock(line, der.p + at, (int)n);
+		CS_TRY(cs_buf_printf(out, "%s\n", (const char *)line));
+	}
+	return cs_buf_printf(out, "-----END CERTIFICATE-----\n");
+}
+
+static json_t *pem_of(const struct cs_bytes *ders, size_t n)
+{
+	CS_AUTO(cs_buf_free) struct cs_buf buf = cs_buf_new(2u << 20);
+
+	for (size_t i = 0; i < n; i++)
+		if (pem_add(&buf, ders[i]) != CS_OK)
+			return NULL;
+	return json_string(cs_buf_text(&buf));
+}
+
+static json_t *chain_member(struct cs_bytes der)
+{
+	CS_AUTO(pki_cert_free) struct pki_cert *cert = NULL;
+
+	if (pki_cert_read(der, &cert) != CS_OK)
+		return json_pack("{s:s}", "error", "cannot be read");
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:b}", "sha256",
+	        json_hex((struct cs_bytes){ cert->sha256, 32 }), "subject",
+	        json_show(cert->subject), "issuer", json_show(cert->issuer), "not_before",
+	        json_time((uint64_t)cert->not_before), "not_after",
+	        json_time((uint64_t)cert->not_after), "is_ca", cert->is_ca, "self_signed",
+	        cert->self_signed);
+}
+
+static json_t *chain_json(struct wire_blobs chain)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < chain.n; i++)
+		json_array_append_new(list, chain_member(chain.v[i]));
+	return list;
+}
+
+static json_t *warnings_now(const struct pki_cert *leaf, struct wire_blobs chain, int64_t now)
+{
+	struct pki_warning found[WARNINGS_MAX];
+	json_t *list = json_array();
+	const size_t n = pki_cert_warnings(leaf, chain.v, chain.n, now, found, WARNINGS_MAX);
+
+	for (size_t i = 0; i < n; i++)
+		if (json_add_warning(list, found[i].code, found[i].text) != CS_OK)
+			break;
+	return list;
+}
+
+static json_t *covers_json(
+        const struct scene *scene, const struct scene_cert *cert, struct cs_arena *arena)
+{
+	const struct cover_row *rows;
+	size_t n;
+	json_t *list = json_array();
+
+	if (cover_rows(scene, (struct wire_texts){ 0 }, arena, &rows, &n) != CS_OK)
+		return list;
+	for (size_t i = 0; i < n; i++) {
+		const enum pki_cover cover =
+		        pki_cert_covers(cert->leaf, cs_bytes_of(rows[i].host), NULL);
+		if (cover != PKI_COVER_NONE)
+			json_array_append_new(
+			        list, json_pack("{s:o, s:o, s:s}", "host", json_show(rows[i].host),
+			                      "node",
+			                      rows[i].node != NULL ? json_string(rows[i].node->name)
+			                                           : json_null(),
+			                      "cover", pki_cover_name(cover)));
+	}
+	return list;
+}
+
+json_t *view_cert_details(const struct scene *scene, const struct scene_cert *cert,
+        const struct wire_certificate *life, const struct wire_bundle *bundle,
+        struct cs_arena *arena)
+{
+	const struct pki_cert *leaf = cert->leaf;
+	json_t *doc = view_cert(scene, cert, life);
+	json_t *more = json_pack("{s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:i, "
+	                         "s:o, s:o, s:o, s:o, s:o}",
+	        "sha256", json_hex((struct cs_bytes){ leaf->sha256, 32 }), "spki_sha256",
+	        json_hex((struct cs_bytes){ leaf->spki_sha256, 32 }), "serial",
+	        json_show(leaf->serial), "serial_decimal", decimal(leaf->serial), "signature",
+	        leaf->signature, "subject_cn", json_show(leaf->subject_cn), "issuer_cn",
+	        json_show(leaf->issuer_cn), "imported_at", json_time(life->imported_at),
+	        "imported_by", life->imported_by, "activated_at", json_time(life->activated_at),
+	        "retired_at", json_time(life->retired_at), "kdf_iterations",
+	        (int)life->kdf_iterations, "covers", covers_json(scene, cert, arena), "chain",
+	        chain_json(bundle->chain), "warnings",
+	        warnings_now(leaf, bundle->chain, scene->now), "pem", pem_of(&bundle->leaf, 1),
+	        "chain_pem", pem_of(bundle->chain.v, bundle->chain.n));
+	const int rc = doc != NULL && more != NULL ? json_object_update(doc, more) : -1;
+
+	json_decref(more);
+	if (rc == 0)
+		return doc;
+	json_decref(doc);
+	return NULL;
+}
