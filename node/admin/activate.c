@@ -81,7 +81,8 @@ static void add_sentence(json_t *doc, const struct decision *d, const struct sce
 }
 
 static json_t *document(struct call *call, const struct scene *scene, const struct scene_cert *cert,
-        const struct wire_certificate *life, const struct decision *d, bool moved)
+        const struct wire_bundle *bundle, const struct wire_certificate *life,
+        const struct decision *d, bool moved)
 {
 	const struct scene *shown = d->activate ? &d->after : scene;
 	struct scene_cert now = *cert;
