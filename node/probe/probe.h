@@ -3,7 +3,7 @@
  *
  * Nothing is verified here but what TLS itself proves: that the server holds the private key of the
  * leaf it sent. Trust and names are the caller's business; status compares fingerprints. Never
- * resumed, so the server always shows its certificate. */
+ * resumed, so the server always shows its certificate. The program must ignore SIGPIPE. */
 #pragma once
 #include "proto/base/buf.h"
 #include "proto/base/cs.h"
