@@ -76,7 +76,7 @@ static bool careful_rules(scmp_filter_ctx ctx)
 		            SCMP_A2(SCMP_CMP_MASKED_EQ, (scmp_datum_t)PROT_EXEC, 0)) != 0)
 			return false;
 	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-	               SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)TCGETS)) == 0;
+	               SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)TCGETS, 0)) == 0;
 }
 
 static enum cs_err load(scmp_filter_ctx ctx)

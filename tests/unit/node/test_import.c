@@ -27,12 +27,24 @@
 
 static struct fx_cert ca, a, b;
 
+static OSSL_PROVIDER *providers[2];
+
+static int unload(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < CS_COUNT(providers); i++)
+		if (providers[i] != NULL)
+			OSSL_PROVIDER_unload(providers[i]);
+	return 0;
+}
+
 static int mint(void **state)
 {
 	(void)state;
 	/* before any fork: the old algorithms, to write with */
-	assert_non_null(OSSL_PROVIDER_load(NULL, "default"));
-	(void)OSSL_PROVIDER_load(NULL, "legacy");
+	providers[0] = OSSL_PROVIDER_load(NULL, "default");
+	providers[1] = OSSL_PROVIDER_load(NULL, "legacy");
+	assert_non_null(providers[0]);
 	ca = fx_cert((struct fx_spec){ .cn = "CA", .ca = true });
 	a = fx_cert((struct fx_spec){ .san = "DNS:a.example", .issuer = &ca });
 	b = fx_cert((struct fx_spec){ .san = "DNS:b.example", .issuer = &ca, .key = "RSA-2048" });
@@ -322,5 +334,5 @@ int main(void)
 		cmocka_unit_test(the_cage_holds),
 		cmocka_unit_test(endless_work_is_ended),
 	};
-	return cmocka_run_group_tests(tests, mint, NULL);
+	return cmocka_run_group_tests(tests, mint, unload);
 }
