@@ -9,6 +9,8 @@
 
 static size_t head_length(struct cs_bytes in)
 {
+	if (in.n == 0)
+		return 0;
 	const uint8_t *crlf = memmem(in.p, in.n, "\r\n\r\n", 4),
 	              *lf = memmem(in.p, in.n, "\n\n", 2);
 
