@@ -45,7 +45,7 @@ bool cli_files_read(struct cli *cli, struct cli_files *out, int *exit_code)
 			continue;
 		*exit_code = rc != CS_OK ? refuse(cli, rc, cli->operands[i])
 		                         : cli_fail(cli, CS_ETOOBIG, "import them in several steps",
-		                                   "the files together are larger than %u bytes",
+		                                   "the files together are larger than 4 MiB (%u bytes)",
 		                                   CS_UPLOAD_TOTAL_MAX);
 		cli_files_free(out);
 		return false;

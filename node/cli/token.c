@@ -68,7 +68,7 @@ static enum cs_err read_fields(struct cs_bytes in, struct token *t)
 
 	CS_TRY(take(&in, &version, 1));
 	if (version != VERSION)
-		return CS_EVERSION;
+		return version > VERSION ? CS_EVERSION : CS_EMALFORMED;
 	CS_TRY(take(&in, t->id, sizeof(t->id)));
 	CS_TRY(take(&in, t->secret, sizeof(t->secret)));
 	CS_TRY(take(&in, t->cluster, sizeof(t->cluster)));
