@@ -19,7 +19,8 @@ enum cs_err mark_sign(const struct wire_mark *mark, const uint8_t sign_secret[64
 	return crypto_sign_detached(out, NULL, buf.p, buf.n, sign_secret) == 0 ? CS_OK : CS_ECRYPTO;
 }
 
-static bool verified(const struct wire_node *node, struct cs_bytes signature, const struct cs_buf *text)
+static bool verified(
+        const struct wire_node *node, struct cs_bytes signature, const struct cs_buf *text)
 {
 	return node != NULL && node_of_pair(node) && node->sign_key.n == 32 && signature.n == 64 &&
 	       crypto_sign_verify_detached(signature.p, text->p, text->n, node->sign_key.p) == 0;

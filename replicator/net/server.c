@@ -16,6 +16,21 @@ struct server {
 	char endpoint[CS_ENDPOINT_MAX + 16]; /* tcp://host:port */
 };
 
+/* An IPv6 socket on an IPv4 address says tcp://[::ffff:127.0.0.1]:7443; people wrote
+ * 127.0.0.1:7443. */
+static void plain_v4(char *endpoint)
+{
+	static const char mapped[] = "tcp://[::ffff:";
+	char *end = strchr(endpoint, ']');
+
+	if (strncmp(endpoint, mapped, sizeof(mapped) - 1) != 0 || end == NULL)
+		return;
+	char *host = endpoint + sizeof(mapped) - 1;
+	const size_t n = (size_t)(end - host);
+	memmove(endpoint + 6, host, n);
+	memmove(endpoint + 6 + n, end + 1, strlen(end + 1) + 1);
+}
+
 static enum cs_err bind_it(struct server *self, const char *address, struct link_keys keys)
 {
 	const int yes = 1;
