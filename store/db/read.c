@@ -83,3 +83,34 @@ enum cs_err state_find_request(struct state *self, const uint8_t request[16], ui
 	*seq = get_be64(val.mv_data);
 	return CS_OK;
 }
+
+static enum cs_err keys_each(MDB_cursor *cursor, uint64_t from, state_key_fn *fn, void *data)
+{
+	char id[CS_ID_MAX + 1];
+	uint8_t start[8];
+	uint32_t kind;
+	MDB_val key = val_of(start, sizeof(start)), val;
+
+	put_be64(start, from + 1);
+	int rc = mdb_cursor_get(cursor, &key, &val, MDB_SET_RANGE);
+	for (; rc == MDB_SUCCESS; rc = mdb_cursor_get(cursor, &key, &val, MDB_NEXT)) {
+		if (key.mv_size <= 8)
+			return CS_ECORRUPT;
+		const MDB_val name = val_of((const uint8_t *)key.mv_data + 8, key.mv_size - 8);
+		CS_TRY(object_key_read(name, &kind, id));
+		CS_TRY(fn(data, kind, id));
+	}
+	return rc == MDB_NOTFOUND ? CS_OK : env_err(rc);
+}
+
+enum cs_err state_keys_since(struct state *self, uint64_t from, state_key_fn *fn, void *data,
+        struct state_position *head)
+{
+	CS_AUTO(txn_abort) MDB_txn *txn = NULL;
+	CS_AUTO(cursor_close) MDB_cursor *cursor = NULL;
+
+	CS_TRY(txn_read(self, &txn));
+	CS_TRY(head_position(self, txn, head));
+	CS_TRY(cursor_open(self, txn, T_BY_SEQ, &cursor));
+	return keys_each(cursor, from, fn, data);
+}

@@ -10,13 +10,14 @@
 
 /* --- the writer: view fixed at a position, published later (replication.md R3) --- */
 struct serving_writer;
-/* DIR = STATE_DIR/serving. NODE: whose own default choice counts. A view of another boot, an
- * unclean stop or another history is dropped here. */
+/* DIR = STATE_DIR/serving, made if absent. NODE: whose own default choice counts. What another boot left without a clean stop, or
+ * another format, is dropped here; any other view goes on being served until the next one is published. */
 CS_MUST enum cs_err serving_open(
         const char *dir, const char *node, size_t map_size, struct serving_writer **out);
-/* Derives the view of STATE's position now into a pending transaction that no reader sees. CS_EBUG
- * when one is pending already. *CHANGED: bundle ids whose serving may differ (arena), for probes.
- * What cannot be derived (a bundle missing) is logged and left as it was. */
+/* Derives the view of STATE's position now into a pending transaction that no reader sees: from the published view when that lies on
+ * STATE's line, else anew. CS_EBUG when one is pending already. CS_ECONFLICT: STATE has no activation, the view stays.
+ * *CHANGED: bundle ids whose serving may differ (arena, >= 64 KiB; at most 4,096 of them), for probes. What cannot be derived (a
+ * bundle missing) is logged and left as it was. Begin and end it on one thread. */
 CS_MUST enum cs_err serving_prepare(struct serving_writer *self, struct state *state,
         struct cs_arena *arena, struct wire_texts *changed);
 bool serving_pending(
