@@ -45,10 +45,11 @@ CS_MUST enum cs_err state_since(struct state *self, uint64_t from, size_t max_by
         struct cs_arena *arena, const struct wire_object **out, size_t *count, uint64_t *to,
         uint64_t *head);
 
-/* Names of all that changed after FROM (kind, id; not its content), in order of seq, tombstones too; *HEAD = the position in the
- * same transaction. FN's id is valid inside FN only. */
+/* Names of all that changed after FROM (kind, id; not its content), in order of seq, tombstones
+ * too; *HEAD = the position in the same transaction. FN's id is valid inside FN only. */
 typedef enum cs_err state_key_fn(void *data, uint32_t kind, const char *id);
-CS_MUST enum cs_err state_keys_since(struct state *self, uint64_t from, state_key_fn *fn, void *data, struct state_position *head);
+CS_MUST enum cs_err state_keys_since(struct state *self, uint64_t from, state_key_fn *fn,
+        void *data, struct state_position *head);
 
 /* --- the leader's side --- */
 struct state_change {

@@ -10,14 +10,16 @@
 
 /* --- the writer: view fixed at a position, published later (replication.md R3) --- */
 struct serving_writer;
-/* DIR = STATE_DIR/serving, made if absent. NODE: whose own default choice counts. What another boot left without a clean stop, or
- * another format, is dropped here; any other view goes on being served until the next one is published. */
+/* DIR = STATE_DIR/serving, made if absent. NODE: whose own default choice counts. What another boot
+ * left without a clean stop, or another format, is dropped here; any other view goes on being
+ * served until the next one is published. */
 CS_MUST enum cs_err serving_open(
         const char *dir, const char *node, size_t map_size, struct serving_writer **out);
-/* Derives the view of STATE's position now into a pending transaction that no reader sees: from the published view when that lies on
- * STATE's line, else anew. CS_EBUG when one is pending already. CS_ECONFLICT: STATE has no activation, the view stays.
- * *CHANGED: bundle ids whose serving may differ (arena, >= 64 KiB; at most 4,096 of them), for probes. What cannot be derived (a
- * bundle missing) is logged and left as it was. Begin and end it on one thread. */
+/* Derives the view of STATE's position now into a pending transaction that no reader sees: from the
+ * published view when that lies on STATE's line, else anew. CS_EBUG when one is pending already.
+ * CS_ECONFLICT: STATE has no activation, the view stays. *CHANGED: bundle ids whose serving may
+ * differ (arena, >= 64 KiB; at most 4,096 of them), for probes. What cannot be derived (a bundle
+ * missing) is logged and left as it was. Begin and end it on one thread. */
 CS_MUST enum cs_err serving_prepare(struct serving_writer *self, struct state *state,
         struct cs_arena *arena, struct wire_texts *changed);
 bool serving_pending(
@@ -28,8 +30,9 @@ void serving_discard(struct serving_writer *self);
 uint64_t serving_published(const struct serving_writer *self); /* seq of the published view, 0 */
 unsigned serving_reader_check(struct serving_writer *self);
 void serving_close(struct serving_writer **self); /* marks a clean stop */
-/* The published view through the writer's own environment (LMDB must not be opened twice in a process): what an edge would see now.
- * The writer's; valid until serving_close. Also while a view is pending, on the writer's thread. CS_ENOTFOUND before the first view. */
+/* The published view through the writer's own environment (LMDB must not be opened twice in a
+ * process): what an edge would see now. The writer's; valid until serving_close. Also while a view
+ * is pending, on the writer's thread. CS_ENOTFOUND before the first view. */
 struct serving;
 CS_MUST enum cs_err serving_reader_of(struct serving_writer *self, struct serving **out);
 
