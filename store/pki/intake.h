@@ -34,8 +34,10 @@ CS_MUST enum cs_err intake_add(
 /* Pairs keys and certificates after the last file. CS_OK, or the reason why nothing can be taken;
  * *REASON is a sentence then. */
 CS_MUST enum cs_err intake_finish(struct intake *self, const char **reason);
+/* Those with a key first. */
 size_t intake_pairs(const struct intake *self, const struct intake_pair **out);
-/* The certificate that all this is about: the one with a key, else the one that issued no other. NULL if none or several. */
+/* The certificate that all this is about: the one with a key, else the one that issued no other.
+ * NULL if none or several. */
 const struct pki_cert *intake_leaf(const struct intake *self);
 /* Every certificate taken, once each, in the order of the files. */
 size_t intake_certs(const struct intake *self, const struct pki_cert *const **out);

@@ -113,10 +113,25 @@ static enum cs_err pair_one(struct intake *self, size_t index)
 	return build_chain(self, pair);
 }
 
+/* Pairs with a key first, else in the order of the files. */
+static void keyed_first(struct intake *self)
+{
+	size_t keyed = 0;
+
+	for (size_t i = 0; i < self->pair_count; i++) {
+		const struct intake_pair pair = self->pairs[i];
+		if (pair.pkcs8.n == 0)
+			continue;
+		memmove(&self->pairs[keyed + 1], &self->pairs[keyed], (i - keyed) * sizeof(pair));
+		self->pairs[keyed++] = pair;
+	}
+}
+
 enum cs_err intake_pair_all(struct intake *self)
 {
 	for (size_t i = 0; i < self->cert_count; i++)
 		CS_TRY(pair_one(self, i));
+	keyed_first(self);
 	return CS_OK;
 }
 

@@ -230,6 +230,24 @@ static void a_forged_issuer_is_not_chained(void **state)
 	assert_int_equal(pairs[0].chain_count, 0);
 }
 
+static void pairs_with_a_key_come_first(void **state)
+{
+	struct fx_cert a = fx_cert((struct fx_spec){ .san = "DNS:a.test" });
+	struct fx_cert b = fx_cert((struct fx_spec){ .san = "DNS:b.test" });
+	CS_AUTO(intake_free) struct intake *intake = intake_of(fx_der(&a), NULL);
+	const struct intake_pair *pairs = NULL;
+	const char *reason = NULL;
+
+	(void)state;
+	assert_int_equal(intake_add(intake, "b", fx_der(&b), NULL), CS_OK);
+	assert_int_equal(intake_add(intake, "b.key", fx_key(&b), NULL), CS_OK);
+	assert_int_equal(intake_finish(intake, &reason), CS_OK);
+	assert_int_equal(intake_pairs(intake, &pairs), 2);
+	assert_true(cs_bytes_equal(pairs[0].leaf->der, fx_der(&b)));
+	assert_true(cs_bytes_equal(pairs[1].leaf->der, fx_der(&a)));
+	assert_ptr_equal(intake_leaf(intake), pairs[0].leaf);
+}
+
 struct tally {
 	size_t right, total;
 };
@@ -333,6 +351,7 @@ int main(void)
 		cmocka_unit_test(what_is_refused),
 		cmocka_unit_test(certificates_alone_are_taken),
 		cmocka_unit_test(a_forged_issuer_is_not_chained),
+		cmocka_unit_test(pairs_with_a_key_come_first),
 		cmocka_unit_test(public_vectors_agree),
 	};
 

@@ -75,9 +75,8 @@ static void long_names_and_nul_match_nothing(void **state)
 	snprintf(host, sizeof(host), "%s.example.com", label);
 	assert_int_equal(pki_name_match(host, cs_bytes_of(host)), PKI_COVER_NONE);
 	assert_int_equal(pki_name_match(host + 1, cs_bytes_of(host + 1)), PKI_COVER_EXACT);
-	host[0] = '\0';
 	for (int i = 0; i < 127; i++)
-		strcat(host, "a.");
+		memcpy(host + (size_t)2 * (size_t)i, "a.", 3);
 	assert_int_equal(pki_name_match("x", cs_bytes_of(host)), PKI_COVER_NONE);
 	host[253] = '\0';
 	assert_int_equal(pki_name_match(host, cs_bytes_of(host)), PKI_COVER_EXACT);
