@@ -105,8 +105,9 @@ static json_t *document(const struct intake *in)
 		leaf_warnings(warnings, &pairs[i]);
 		has_key = has_key || pairs[i].pkcs8.n > 0;
 	}
-	if (pair_count > 0)
-		cs_hex(pairs[0].leaf->sha256, 32, leaf);
+	const struct pki_cert *subject = intake_leaf(in);
+	if (subject != NULL)
+		cs_hex(subject->sha256, 32, leaf);
 	for (size_t i = 0; i < ca_count; i++)
 		add_der(certificates, cas[i]);
 	for (size_t i = 0; i < n; i++)
@@ -118,9 +119,6 @@ static json_t *document(const struct intake *in)
 	if (pair_count == 0 && json_array_size(certificates) > 0)
 		add_warning(
 		        warnings, "no-key", "CA certificates alone: nothing that could be served");
-	if (pair_count == 0) /* a CA certificate alone is its own leaf */
-		snprintf(leaf, sizeof(leaf), "%s",
-		        text_at(json_array_get(certificates, 0), "sha256"));
 	return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o}", "schema", "certspan.inspect/1",
 	        "leaf_sha256", leaf, "has_key", has_key, "certificates", certificates, "warnings",
 	        warnings, "findings", found);
@@ -209,5 +207,6 @@ int cli_cert_inspect(struct cli *cli)
 		rc = intake_add(in, files.names[i], cs_buf_view(&files.files[i]), secret.text);
 	if (rc != CS_OK)
 		return cli_fail(cli, rc, NULL, "%s", cs_err_text(rc));
-	return answer(cli, in, intake_finish(in, &reason), reason);
+	rc = intake_finish(in, &reason); /* before the call: it sets the reason */
+	return answer(cli, in, rc, reason);
 }
