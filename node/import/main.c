@@ -100,6 +100,7 @@ static const struct failing *failing(enum cs_err err)
 		        "certspan cert inspect FILE" },
 		{ CS_EUNSUPPORTED, 400, "the command line speaks another version than the daemon",
 		        "certspan version" },
+		{ CS_EEMPTY, 400, "the upload is empty", "certspan cert import FILE..." },
 		{ CS_EMALFORMED, 400, "the command line speaks another version than the daemon",
 		        "certspan version" },
 		{ CS_EBUG, 500, "the importer failed", "look at the log of certspand" },
