@@ -13,6 +13,7 @@ struct keybox {
 	size_t count, capacity, mask;
 	struct slot *newest, *oldest;
 	struct slot **buckets;
+	size_t swept; /* bucket at which the next sweep begins */
 };
 
 enum cs_err keybox_new(size_t capacity, struct keybox **out)
@@ -115,6 +116,30 @@ enum cs_err keybox_put(struct keybox *self, const char *id, bool hot, struct sig
 	link_newest(self, s);
 	self->count++;
 	return CS_OK;
+}
+
+static size_t sweep_bucket(struct keybox *self, struct slot *s, keybox_keep_fn *keep, void *data)
+{
+	size_t seen = 0;
+
+	while (s != NULL) {
+		struct slot *next = s->chain;
+		if (!keep(data, s->id))
+			drop(self, s);
+		s = next;
+		seen++;
+	}
+	return seen;
+}
+
+void keybox_sweep(struct keybox *self, size_t n, keybox_keep_fn *keep, void *data)
+{
+	size_t seen = 0;
+
+	for (size_t i = 0; i <= self->mask && seen < n; i++) {
+		seen += sweep_bucket(self, self->buckets[self->swept], keep, data);
+		self->swept = (self->swept + 1) & self->mask;
+	}
 }
 
 size_t keybox_count(const struct keybox *self)

@@ -13,5 +13,9 @@ struct signkey *keybox_find(struct keybox *self, const char *id);
  * in only where there is room (a key that was opened ahead must not evict one in use). An id that
  * is here keeps the key it has. *KEY is NULL then. CS_ENOMEM. */
 CS_MUST enum cs_err keybox_put(struct keybox *self, const char *id, bool hot, struct signkey **key);
+/* Looks at up to N keys, going on where the last call ended, and drops those whose bundle KEEP
+ * disowns. */
+typedef bool keybox_keep_fn(void *data, const char *id);
+void keybox_sweep(struct keybox *self, size_t n, keybox_keep_fn *keep, void *data);
 size_t keybox_count(const struct keybox *self);
 void keybox_free(struct keybox **self);

@@ -14,6 +14,7 @@
 #define KEYS_MAX 2048
 #define TICK_MS 1000
 #define EARLY_TICK_MS 100 /* while the store or the secret has not come */
+#define SWEEP 64 /* keys a tick: under a millisecond, and half a minute for all */
 #define OPEN_AT_LEAST_MS 20 /* even under a storm of handshakes */
 
 struct keyd {
@@ -228,6 +229,12 @@ static void tighten(struct keyd *self)
 	cs_info("attached the store");
 }
 
+/* Keys of bundles that are gone go too; where the store cannot be read they stay. */
+static bool still_stored(void *data, const char *id)
+{
+	return vault_has(data, id) != CS_ENOTFOUND;
+}
+
 static void on_tick(void *data)
 {
 	struct keyd *self = data;
@@ -236,6 +243,7 @@ static void on_tick(void *data)
 		(void)!vault_refresh(self->vault);
 	if (vault_attached(self->vault) && self->files_open)
 		tighten(self);
+	keybox_sweep(self->box, SWEEP, still_stored, self->vault);
 	const bool early = vault_epoch(self->vault) == 0;
 	tell(self, false);
 	(void)!loop_after(self->loop, early ? EARLY_TICK_MS : TICK_MS, on_tick, self, &self->tick);

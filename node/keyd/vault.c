@@ -101,6 +101,16 @@ static enum cs_err read_bundle(
 	return wire_decode(&wire_bundle_type, object.payload, arena, out);
 }
 
+enum cs_err vault_has(struct vault *self, const char *id)
+{
+	CS_AUTO(cs_arena_free) struct cs_arena *arena = NULL;
+	struct wire_object object;
+
+	CS_TRY(vault_attach(self));
+	CS_TRY(cs_arena_new(BUNDLE_ARENA, &arena));
+	return state_get(self->state, OBJECT_BUNDLE, id, arena, &object);
+}
+
 /* The sealed PKCS#12 under the passphrase that only holders of the cluster secret can make. */
 static enum cs_err unseal(struct vault *self, const char *id, const struct wire_bundle *bundle,
         struct p12_content *out)
@@ -159,7 +169,7 @@ enum cs_err vault_key(struct vault *self, const char *id, struct signkey **out)
 	CS_AUTO(cs_buf_free) struct cs_buf wrapped = cs_buf_new(NUMBERS_WRAPPED_MAX);
 
 	*out = NULL;
-	CS_TRY(vault_attach(self));
+	CS_TRY(vault_has(self, id)); /* numbers may outlive their bundle by some seconds */
 	if (state_local_get(self->state, LOCAL_KEYS, id, &wrapped) == CS_OK &&
 	        numbers_unwrap(cs_buf_view(&wrapped), secrets_wrap_key(self->secrets), id, out) ==
 	                CS_OK)

@@ -15,6 +15,8 @@ CS_MUST enum cs_err vault_attach(struct vault *self);
 bool vault_attached(const struct vault *self);
 /* The store's file is another one than we opened: keyd must be started anew. */
 bool vault_replaced(const struct vault *self);
+/* CS_ENOTFOUND: the store has no such bundle any more; its key must not be used on. */
+CS_MUST enum cs_err vault_has(struct vault *self, const char *id);
 /* The key of a bundle, for a handshake: from its wrapped numbers, else out of the sealed bundle.
  * CS_ENOTFOUND, CS_ELOCKED, CS_ECORRUPT, CS_EMISMATCH. */
 CS_MUST enum cs_err vault_key(struct vault *self, const char *id, struct signkey **out);

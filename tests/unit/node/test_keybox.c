@@ -85,6 +85,30 @@ static void it_stays_bounded(void **state)
 	assert_non_null(keybox_find(box, "00000000000000c7"));
 }
 
+static bool is_not_b(void *data, const char *id)
+{
+	++*(size_t *)data;
+	return strcmp(id, "b") != 0;
+}
+
+static void a_sweep_drops_what_is_disowned(void **state)
+{
+	CS_AUTO(keybox_free) struct keybox *box = NULL;
+	size_t asked = 0;
+
+	(void)state;
+	assert_int_equal(keybox_new(16, &box), CS_OK);
+	put(box, "a", true);
+	put(box, "b", true);
+	put(box, "c", true);
+	for (int i = 0; i < 3; i++)
+		keybox_sweep(box, 1, is_not_b, &asked);
+	assert_true(asked >= 3); /* each once, wherever it lies */
+	assert_null(keybox_find(box, "b"));
+	assert_non_null(keybox_find(box, "a"));
+	assert_non_null(keybox_find(box, "c"));
+}
+
 static void a_long_id_is_refused(void **state)
 {
 	CS_AUTO(keybox_free) struct keybox *box = NULL;
@@ -104,6 +128,7 @@ int main(void)
 		cmocka_unit_test(a_key_opened_ahead_pushes_none_out),
 		cmocka_unit_test(an_id_keeps_its_first_key),
 		cmocka_unit_test(it_stays_bounded),
+		cmocka_unit_test(a_sweep_drops_what_is_disowned),
 		cmocka_unit_test(a_long_id_is_refused),
 	};
 	return cmocka_run_group_tests(tests, mint, NULL);

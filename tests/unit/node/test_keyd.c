@@ -461,6 +461,20 @@ static void damage_is_reported(void **state)
 	assert_int_equal(opened->wrapped.n, 0);
 }
 
+/* The bundle is deleted; its numbers are still there for a while. */
+static void a_deleted_bundle_is_not_signed_for(void **state)
+{
+	const int64_t deadline = soon();
+
+	(void)state;
+	commit(&(struct state_change){ OBJECT_BUNDLE, t.rsa_id, true, { NULL, 0 } });
+	while (ask(request_for(t.rsa_id, 0x0804)).err != CS_ENOTFOUND) {
+		assert_true(cs_clock_mono_ms() < deadline);
+		usleep(20000);
+	}
+	assert_int_equal(ask(request_for(t.ec_id, 0x0403)).err, CS_OK);
+}
+
 static void stop_waits_for_the_edges(void **state)
 {
 	const struct wire_stop drain = { 10000 };
@@ -486,6 +500,7 @@ int main(void)
 		cmocka_unit_test(a_key_can_be_warmed),
 		cmocka_unit_test(secrets_are_resealed_to_a_node),
 		cmocka_unit_test(damage_is_reported),
+		cmocka_unit_test(a_deleted_bundle_is_not_signed_for),
 		cmocka_unit_test(stop_waits_for_the_edges),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
