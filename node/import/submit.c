@@ -7,6 +7,7 @@
 #define KEYD_MS 10000
 #define ADMIN_MS 120000 /* acks of the backup and of other nodes may be waited for */
 #define FEW_FINDINGS 16u
+#define ANSWERS_MAX 98000u /* of several, within the one body of DOOR_REPLY */
 
 /* Why keyd did not seal, in its own words. */
 static enum cs_err seal(
@@ -47,7 +48,11 @@ static enum cs_err ask_admin(const struct submit_to *to, struct wire_submit *sub
 		return CS_EMALFORMED;
 	const struct wire_door_reply *reply = packet.body;
 	*status = reply->status > *status ? reply->status : *status; /* the worst of several */
-	return cs_buf_add(body, reply->body, strlen(reply->body));
+	const size_t n = strlen(reply->body);
+	if (body->n > 0 && body->n + n > ANSWERS_MAX)
+		return cs_buf_printf(
+		        body, "{}"); /* done, but its answer has no room beside the others */
+	return cs_buf_add(body, reply->body, n);
 }
 
 static struct wire_submit draft(
