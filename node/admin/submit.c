@@ -221,9 +221,11 @@ void submit(struct admin *admin, const struct wire_submit *in, uint32_t *status,
 	}
 	*status = reply_status(&call.reply);
 	*body = reply_body(&call.reply, false);
+	const char *text = rc == CS_OK ? json_string_value(json_object_get(call.reply.doc, "text"))
+	                               : call.reply.text;
 	cs_log_with(CS_LOG_NOTICE, (struct cs_log_fields){ .cert = in->id },
-	        "import by uid %u: %s%s%s", in->uid, rc == CS_OK ? "accepted" : cs_err_name(rc),
-	        rc == CS_OK ? "" : ": ", call.reply.text);
+	        "import by uid %u: %s: %s", in->uid, rc == CS_OK ? "taken" : cs_err_name(rc),
+	        text != NULL ? text : "");
 	call_end(&call);
 }
 
