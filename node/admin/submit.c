@@ -183,6 +183,15 @@ static enum cs_err decide_submit(struct call *call, void *data, struct plan *pla
 	return add_findings(call, in);
 }
 
+/* A certificate that could serve, had its key come with it. */
+static bool keyless(const struct wire_submit *in)
+{
+	for (size_t i = 0; i < in->findings.n; i++)
+		if (strcmp(in->findings.v[i].what, "certificate") == 0)
+			return true;
+	return false;
+}
+
 static enum cs_err check_submit(struct call *call, const struct wire_submit *in)
 {
 	if (!admin_permits(call->admin, in->uid))
@@ -195,7 +204,7 @@ static enum cs_err check_submit(struct call *call, const struct wire_submit *in)
 		return reply_fail(&call->reply, rc, remedy(rc), "%s",
 		        in->reason[0] != '\0' ? in->reason : cs_err_text(rc));
 	}
-	if (in->bundle == NULL && in->cas.n == 0)
+	if (in->bundle == NULL && (in->cas.n == 0 || keyless(in)))
 		return reply_fail(&call->reply, CS_ENOKEY, remedy(CS_ENOKEY),
 		        "no certificate with its private key was found");
 	return CS_OK;
@@ -234,29 +243,34 @@ struct importer {
 	int fd;
 };
 
-static void serve(const struct importer *importer)
+static enum cs_err serve_one(const struct importer *importer)
 {
 	CS_AUTO(wire_packet_free) struct wire_packet packet = { 0 };
-	const enum cs_err rc = channel_receive_wait(
-	        importer->fd, cs_clock_mono_ms() + SUBMIT_WAIT_MS, &packet, NULL);
 	struct wire_door_reply reply = { 0 };
 	char *body = NULL;
 
-	if (rc == CS_ECLOSED)
-		return; /* refused before it came to us */
-	if (rc != CS_OK || packet.id != PACKET_submit) {
-		cs_warning("an importer sent nothing usable: %s; it is dropped", cs_err_text(rc));
-		return;
-	}
+	CS_TRY(channel_receive_wait(
+	        importer->fd, cs_clock_mono_ms() + SUBMIT_WAIT_MS, &packet, NULL));
+	if (packet.id != PACKET_submit)
+		return CS_EMALFORMED;
 	submit(importer->admin, packet.body, &reply.status, &body);
 	reply.body = body != NULL ? body : "";
-	const enum cs_err sent = channel_send_wait(
+	const enum cs_err rc = channel_send_wait(
 	        importer->fd, PACKET_door_reply, &reply, cs_clock_mono_ms() + REPLY_WAIT_MS);
-	if (sent != CS_OK)
-		cs_warning("an importer did not take its answer: %s; what it asked for is done all "
-		           "the same",
-		        cs_err_text(sent));
 	free(body);
+	return rc;
+}
+
+/* An upload with several pairs comes as one SUBMIT each; the importer hangs up after the last. */
+static void serve(const struct importer *importer)
+{
+	enum cs_err rc = CS_OK;
+
+	while (rc == CS_OK)
+		rc = serve_one(importer);
+	if (rc != CS_ECLOSED)
+		cs_warning("an importer is dropped: %s; what it was answered before is done",
+		        cs_err_text(rc));
 }
 
 static void *run(void *data)
