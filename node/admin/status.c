@@ -109,12 +109,10 @@ json_t *status_served_json(const struct wire_member *member, int64_t now_ms)
 	return list;
 }
 
-static json_t *hosts_json(const struct scene *scene, const struct scene_node *node,
-        const struct cover_row *rows, size_t n)
+static json_t *hosts_json(const struct scene_node *node, const struct cover_row *rows, size_t n)
 {
 	json_t *list = json_array();
 
-	(void)scene;
 	for (size_t i = 0; i < n; i++) {
 		if (rows[i].node != node)
 			continue;
@@ -199,7 +197,7 @@ json_t *status_node_json(const struct status_input *in, const struct status_view
 	        json_text_or_null(fallback != NULL ? fallback->id : ""), "default_name",
 	        json_text_or_null(fallback != NULL ? fallback->name : ""), "not_after",
 	        json_time((uint64_t)first_end(in->scene, node->node, rows, n)), "hosts",
-	        hosts_json(in->scene, node->node, rows, n), "enrolled",
+	        hosts_json(node->node, rows, n), "enrolled",
 	        node->node->node->enrolled_at != 0 || node->node->node->role == ROLE_PRIMARY);
 	if (doc != NULL && add_progress(doc, view, node, in) != CS_OK) {
 		json_decref(doc);

@@ -405,7 +405,7 @@ static int http_status(const char *path, const char *request)
 	assert_int_equal(write(fd, request, strlen(request)), (ssize_t)strlen(request));
 	const ssize_t n = read(fd, answer, sizeof(answer) - 1);
 	close(fd);
-	return n > 12 ? atoi(answer + 9) : 0;
+	return n > 12 ? (int)strtol(answer + 9, NULL, 10) : 0;
 }
 
 static void test_http_refuses_what_it_should(void **state)
