@@ -67,7 +67,7 @@ static enum cs_err check_cert(struct call *call, const struct scene_cert *cert)
 		        cs_time_text(cert->leaf->not_after, when, sizeof(when)));
 	if (cert->leaf->not_before > call->now)
 		return reply_fail(&call->reply, CS_ENOTYET, "wait until then",
-		        "%s is not valid before %s", cert->id,
+		        "%s is not yet valid: only from %s", cert->id,
 		        cs_time_text(cert->leaf->not_before, when, sizeof(when)));
 	if (cert->state == CERT_ACTIVE)
 		return CS_OK;

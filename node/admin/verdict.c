@@ -146,7 +146,7 @@ static enum cs_err check_time(const struct scene *scene, const struct scene_cert
 		        "import a certificate that is valid now");
 	if (cert->leaf->not_before > scene->now)
 		return stay(d, CS_ENOTYET,
-		        cs_arena_printf(arena, "not valid before %s",
+		        cs_arena_printf(arena, "not yet valid: only from %s",
 		                cs_time_text(cert->leaf->not_before, when, sizeof(when))),
 		        cs_arena_printf(
 		                arena, "certspan activate %s (from that time on)", cert->id));

@@ -134,7 +134,7 @@ static void test_what_may_not_serve_stays_staged(void **state)
 		{ { .san = "DNS:old.example.org", .issuer = &ca, .days_from = -20, .days_to = -10 },
 		        "first", "expired" },
 		{ { .san = "DNS:new.example.org", .issuer = &ca, .days_from = 10 }, "first",
-		        "not valid before" },
+		        "not yet valid" },
 		{ { .san = WILD, .issuer = &other }, "replacement", "another issuer" },
 		{ { .san = "DNS:*.example.com", .issuer = &ca }, "re-issue", "lacks names" },
 		{ { .san = WILD, .issuer = &ca, .days_from = -30 }, "re-key", "older" },
