@@ -87,7 +87,8 @@ const char *cli_near_command(const char *word);
 
 cli_run cli_init, cli_join, cli_status, cli_check, cli_probe, cli_explain, cli_demo,
         cli_cert_import, cli_cert_list, cli_cert_show, cli_cert_inspect, cli_cert_delete,
-        cli_default_show, cli_default_set, cli_coverage_check, cli_coverage_matrix,
-        cli_coverage_match, cli_node_list, cli_node_show, cli_node_set, cli_node_remove,
-        cli_node_token, cli_setting_list, cli_setting_get, cli_setting_set, cli_sync_status,
-        cli_sync_wait, cli_config_check, cli_config_show, cli_config_example, cli_version, cli_help;
+        cli_default_show, cli_default_set, cli_default_clear, cli_activate, cli_coverage_check,
+        cli_coverage_matrix, cli_coverage_match, cli_node_list, cli_node_show, cli_node_set,
+        cli_node_remove, cli_node_token, cli_setting_list, cli_setting_get, cli_setting_set,
+        cli_sync_status, cli_sync_wait, cli_config_check, cli_config_show, cli_config_example,
+        cli_version, cli_help;

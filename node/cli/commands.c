@@ -133,6 +133,15 @@ static const struct cli_option wait_options[] = {
 	{ "for", 0, "MODE", "backup (stored), nodes=N or all (served) [all]" },
 	END,
 };
+static const struct cli_option clear_options[] = {
+	{ "node", 0, "NAME", "the node that is to follow the cluster again" },
+	END,
+};
+static const struct cli_option activate_options[] = {
+	{ "allow", 0, "WHAT", "replacement or name-loss; may be repeated" },
+	{ "accept-uncovered", 0, "HOST", "go on though nothing would cover HOST; may be repeated" },
+	END,
+};
 static const struct cli_option demo_options[] = {
 	{ "keep", 0, NULL, "leave the cluster running and say how to talk to it" },
 	END,
@@ -155,6 +164,8 @@ const struct cli_command cli_commands[] = {
 	        "HOST \"\" is a client that sends no name.", explain_options, 1, 1, cli_explain },
 	{ "demo", "", "three nodes on loopback: import, kill, restart, renew", NULL, demo_options,
 	        0, 0, cli_demo },
+	{ "activate", "ID", "activate a certificate that an import left Staged", NULL,
+	        activate_options, 1, 1, cli_activate },
 	{ "cert import", "FILE...", "import certificate and key; activates itself when it is safe",
 	        "PEM, DER and PKCS#12, several files at once. Key material goes through the door, "
 	        "never through the API.",
@@ -169,6 +180,8 @@ const struct cli_command cli_commands[] = {
 	        0, 0, cli_default_show },
 	{ "default set", "ID", "choose the default certificate", NULL, default_options, 1, 1,
 	        cli_default_set },
+	{ "default clear", "", "drop a node's own choice", NULL, clear_options, 0, 0,
+	        cli_default_clear },
 	{ "coverage check", "[HOST...]", "hostnames that no certificate covers", NULL, exit_option,
 	        0, MANY, cli_coverage_check },
 	{ "coverage matrix", "", "each hostname against what would be served", NULL, NULL, 0, 0,

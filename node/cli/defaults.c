@@ -55,3 +55,20 @@ int cli_default_set(struct cli *cli)
 	        table_safe(
 	                text_at(doc, "cert")[0] != '\0' ? text_at(doc, "cert") : cli->operands[0]));
 }
+
+int cli_default_clear(struct cli *cli)
+{
+	json_t *doc = NULL;
+	const char *node = cli_value(cli, "node");
+
+	if (node == NULL)
+		return cli_fail(cli, CS_EUSAGE,
+		        "certspan default clear --node NAME; the cluster's own is replaced by "
+		        "`default set ID`",
+		        "--node is missing");
+	const int rc =
+	        api_write(cli, "DELETE", "/v1/default", json_pack("{s:s}", "node", node), &doc);
+	return doc == NULL ? rc
+	                   : api_outcome(cli, doc, "%s follows the cluster's default",
+	                             table_safe(node));
+}

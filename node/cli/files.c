@@ -9,7 +9,7 @@ static int refuse(struct cli *cli, enum cs_err err, const char *name)
 	case CS_ETOOBIG:
 		return cli_fail(cli, err,
 		        "give certificate, key and chain alone; a bundle has some kilobytes",
-		        "%.300s: larger than %u bytes", name, CS_UPLOAD_FILE_MAX);
+		        "%.300s: larger than 1 MiB (%u bytes)", name, CS_UPLOAD_FILE_MAX);
 	case CS_EEMPTY:
 		return cli_fail(cli, err, "export it again", "%.300s: the file is empty", name);
 	case CS_ENOTFOUND:
@@ -43,10 +43,11 @@ bool cli_files_read(struct cli *cli, struct cli_files *out, int *exit_code)
 		total += out->files[i].n;
 		if (rc == CS_OK && total <= CS_UPLOAD_TOTAL_MAX)
 			continue;
-		*exit_code = rc != CS_OK ? refuse(cli, rc, cli->operands[i])
-		                         : cli_fail(cli, CS_ETOOBIG, "import them in several steps",
-		                                   "the files together are larger than 4 MiB (%u bytes)",
-		                                   CS_UPLOAD_TOTAL_MAX);
+		*exit_code =
+		        rc != CS_OK ? refuse(cli, rc, cli->operands[i])
+		                    : cli_fail(cli, CS_ETOOBIG, "import them in several steps",
+		                              "the files together are larger than 4 MiB (%u bytes)",
+		                              CS_UPLOAD_TOTAL_MAX);
 		cli_files_free(out);
 		return false;
 	}
@@ -58,4 +59,14 @@ void cli_files_free(struct cli_files *self)
 	for (size_t i = 0; i < self->count; i++)
 		cs_buf_free(&self->files[i]);
 	self->count = 0;
+}
+
+bool cli_files_may_need_passphrase(const struct cli_files *self)
+{
+	for (size_t i = 0; i < self->count; i++) {
+		const struct cs_buf *f = &self->files[i];
+		if (f->n > 0 && (f->p[0] == 0x30 || memmem(f->p, f->n, "ENCRYPTED", 9) != NULL))
+			return true;
+	}
+	return false;
 }

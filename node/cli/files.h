@@ -12,4 +12,6 @@ struct cli_files {
 /* Every operand of CLI ("-" = standard input). Failure is printed; *EXIT_CODE says it, and what was
  * read is freed. */
 bool cli_files_read(struct cli *cli, struct cli_files *out, int *exit_code);
+/* Whether a prompt makes sense: PKCS#12 (or other DER), or a PEM key that says it is encrypted. */
+bool cli_files_may_need_passphrase(const struct cli_files *self);
 void cli_files_free(struct cli_files *self);

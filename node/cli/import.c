@@ -190,17 +190,6 @@ static int import(struct cli *cli, const struct cli_files *files, const struct p
 	return rc;
 }
 
-/* A prompt comes only when a file may need one: PKCS#12, or a key that says so. */
-static bool may_need_passphrase(const struct cli_files *files)
-{
-	for (size_t i = 0; i < files->count; i++) {
-		const struct cs_buf *f = &files->files[i];
-		if (f->n > 0 && (f->p[0] == 0x30 || memmem(f->p, f->n, "ENCRYPTED", 9) != NULL))
-			return true;
-	}
-	return false;
-}
-
 int cli_cert_import(struct cli *cli)
 {
 	CS_AUTO(cli_files_free) struct cli_files files = { .count = 0 };
@@ -208,8 +197,21 @@ int cli_cert_import(struct cli *cli)
 	int exit_code = 0;
 
 	if (!cli_files_read(cli, &files, &exit_code) ||
-	        !passphrase_read(
-	                cli, may_need_passphrase(&files), cli->operands[0], &secret, &exit_code))
+	        !passphrase_read(cli, cli_files_may_need_passphrase(&files), cli->operands[0],
+	                &secret, &exit_code))
 		return exit_code;
 	return import(cli, &files, &secret);
+}
+
+/* certspan activate ID: what an import left Staged. */
+int cli_activate(struct cli *cli)
+{
+	json_t *fields = json_object(), *doc = NULL;
+	char path[4096];
+
+	api_list(cli, "accept-uncovered", fields, "accept_uncovered");
+	api_list(cli, "allow", fields, "allow");
+	snprintf(path, sizeof(path), "/v1/certs/%s/activate", api_escape(cli->operands[0]));
+	const int rc = api_write(cli, "POST", path, fields, &doc);
+	return doc == NULL ? rc : answer(cli, doc);
 }

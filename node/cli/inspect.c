@@ -199,8 +199,9 @@ int cli_cert_inspect(struct cli *cli)
 	const char *reason = NULL;
 	int exit_code = 0;
 
-	if (!passphrase_read(cli, false, cli->operands[0], &secret, &exit_code) ||
-	        !cli_files_read(cli, &files, &exit_code))
+	if (!cli_files_read(cli, &files, &exit_code) ||
+	        !passphrase_read(cli, cli_files_may_need_passphrase(&files), cli->operands[0],
+	                &secret, &exit_code))
 		return exit_code;
 	enum cs_err rc = intake_new(&in);
 	for (size_t i = 0; i < files.count && rc == CS_OK; i++)
