@@ -13,13 +13,13 @@
 #include "proto/base/text.h"
 #include "store/db/state.h"
 
-#define WAIT_S 20
+#define WAIT_S 30
 #define OUTPUT_MAX (64u << 10)
 #define PLACEHOLDER_LISTEN "0.0.0.0:7443" /* until the registry says where a backup binds */
 
-static int take_token(struct cli *cli, struct token *out)
+static int take_token(struct cli *cli, struct join_token *out)
 {
-	CS_AUTO(cs_buf_free) struct cs_buf text = cs_buf_new(TOKEN_TEXT_MAX);
+	CS_AUTO(cs_buf_free) struct cs_buf text = cs_buf_new(JOIN_TOKEN_TEXT_MAX);
 	const bool from_stdin = strcmp(cli->operands[0], "-") == 0;
 
 	if (from_stdin && file_read_fd(STDIN_FILENO, &text) != CS_OK)
@@ -27,7 +27,7 @@ static int take_token(struct cli *cli, struct token *out)
 		        "give the one line that `certspan node token create` printed",
 		        "standard input holds no join token");
 	const enum cs_err rc =
-	        token_decode(from_stdin ? cs_buf_text(&text) : cli->operands[0], out);
+	        join_token_read(from_stdin ? cs_buf_text(&text) : cli->operands[0], out);
 	if (rc == CS_EVERSION)
 		return cli_fail(cli, rc, "install the same certspan as on the primary",
 		        "the join token is of a newer certspan");
@@ -39,7 +39,7 @@ static int take_token(struct cli *cli, struct token *out)
 	return 0;
 }
 
-static enum cs_err stdin_lines(const struct token *t, struct cs_buf *out)
+static enum cs_err stdin_lines(const struct join_token *t, struct cs_buf *out)
 {
 	const struct {
 		const char *key;
@@ -60,8 +60,8 @@ static enum cs_err stdin_lines(const struct token *t, struct cs_buf *out)
 
 /* What the enrolling program said, as one sentence: its JSON line, else the end of what it wrote.
  */
-static int refused(struct cli *cli, const struct token *token, int exit_code, struct cs_buf *out,
-        struct cs_buf *err)
+static int refused(struct cli *cli, const struct join_token *token, int exit_code,
+        struct cs_buf *out, struct cs_buf *err)
 {
 	static const enum cs_err codes[] = { CS_EUNREACHABLE, CS_EDENIED, CS_EEXISTS, CS_EREFUSED,
 		CS_EFULL, CS_EAGAIN, CS_ENOTFOUND };
@@ -100,7 +100,7 @@ static int refused(struct cli *cli, const struct token *token, int exit_code, st
 	return rc;
 }
 
-static int enrol(struct cli *cli, const struct place *place, const struct token *token)
+static int enrol(struct cli *cli, const struct place *place, const struct join_token *token)
 {
 	char program[CS_TEXT_MAX];
 	CS_AUTO(cs_buf_free)
@@ -151,7 +151,7 @@ static enum cs_err own_internal(const struct place *place, const char *name, cha
 }
 
 /* A backup binds where the registry says, unless --internal said so before. */
-static int settle_listen(struct place *place, const struct token *token)
+static int settle_listen(struct place *place, const struct join_token *token)
 {
 	char internal[CS_ENDPOINT_MAX];
 
@@ -168,7 +168,7 @@ static int settle_listen(struct place *place, const struct token *token)
 	return place_rewrite(place);
 }
 
-static int report(struct cli *cli, const struct place *place, const struct token *token)
+static int report(struct cli *cli, const struct place *place, const struct join_token *token)
 {
 	char hex[33];
 
@@ -186,7 +186,7 @@ static int report(struct cli *cli, const struct place *place, const struct token
 	return 0;
 }
 
-static int listen_of(struct cli *cli, const struct token *token, char *out)
+static int listen_of(struct cli *cli, const struct join_token *token, char *out)
 {
 	const char *internal = cli_value(cli, "internal");
 
@@ -202,7 +202,7 @@ static int listen_of(struct cli *cli, const struct token *token, char *out)
 
 int cli_join(struct cli *cli)
 {
-	struct token token;
+	struct join_token token;
 	struct place place = { .cli = cli };
 	int rc = take_token(cli, &token);
 

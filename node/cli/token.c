@@ -9,37 +9,6 @@
 #define HEAD "certspan1."
 #define HEAD_ANY "certspan"
 #define VERSION 1
-#define BYTES_MAX 700
-
-static enum cs_err put_text(struct cs_buf *out, const char *text)
-{
-	const size_t n = strlen(text);
-	const uint8_t len = (uint8_t)n;
-
-	if (n > UINT8_MAX)
-		return CS_ETOOBIG;
-	CS_TRY(cs_buf_add(out, &len, 1));
-	return cs_buf_add(out, text, n);
-}
-
-enum cs_err token_encode(const struct token *t, char *out)
-{
-	const uint8_t version = VERSION, role = (uint8_t)t->role;
-	CS_AUTO(cs_buf_free) struct cs_buf buf = cs_buf_new(BYTES_MAX);
-
-	CS_TRY(cs_buf_add(&buf, &version, 1));
-	CS_TRY(cs_buf_add(&buf, t->id, sizeof(t->id)));
-	CS_TRY(cs_buf_add(&buf, t->secret, sizeof(t->secret)));
-	CS_TRY(cs_buf_add(&buf, t->cluster, sizeof(t->cluster)));
-	CS_TRY(cs_buf_add(&buf, t->server_key, sizeof(t->server_key)));
-	CS_TRY(cs_buf_add(&buf, &role, 1));
-	CS_TRY(put_text(&buf, t->name));
-	CS_TRY(put_text(&buf, t->endpoint));
-	CS_TRY(put_text(&buf, t->public_host));
-	memcpy(out, HEAD, sizeof(HEAD));
-	cs_base64url(buf.p, buf.n, out + strlen(HEAD));
-	return CS_OK;
-}
 
 static enum cs_err take(struct cs_bytes *in, void *out, size_t n)
 {
@@ -62,7 +31,7 @@ static enum cs_err take_text(struct cs_bytes *in, char *out, size_t max)
 	return strlen(out) == n ? CS_OK : CS_EMALFORMED;
 }
 
-static enum cs_err read_fields(struct cs_bytes in, struct token *t)
+static enum cs_err read_fields(struct cs_bytes in, struct join_token *t)
 {
 	uint8_t version = 0, role = 0;
 
@@ -81,16 +50,16 @@ static enum cs_err read_fields(struct cs_bytes in, struct token *t)
 	return in.n == 0 ? CS_OK : CS_EMALFORMED;
 }
 
-static bool sensible(const struct token *t)
+static bool sensible(const struct join_token *t)
 {
 	return (t->role == ROLE_BACKUP || t->role == ROLE_TRAFFIC) && cs_node_name_ok(t->name) &&
 	       cs_endpoint_ok(t->endpoint, false) && pki_hostname_ok(t->public_host);
 }
 
-enum cs_err token_decode(const char *text, struct token *out)
+enum cs_err join_token_read(const char *text, struct join_token *out)
 {
 	static const char white[] = " \t\r\n";
-	char trimmed[TOKEN_TEXT_MAX];
+	char trimmed[JOIN_TOKEN_TEXT_MAX];
 
 	text += strspn(text, white);
 	const size_t n = strcspn(text, white);
@@ -104,8 +73,8 @@ enum cs_err token_decode(const char *text, struct token *out)
 		               ? CS_EVERSION
 		               : CS_EMALFORMED;
 
-	CS_AUTO(cs_buf_free) struct cs_buf buf = cs_buf_new(TOKEN_TEXT_MAX);
-	*out = (struct token){ .role = 0 };
+	CS_AUTO(cs_buf_free) struct cs_buf buf = cs_buf_new(JOIN_TOKEN_TEXT_MAX);
+	*out = (struct join_token){ .role = 0 };
 	enum cs_err rc = cs_unbase64url(trimmed + strlen(HEAD), &buf);
 	sodium_memzero(trimmed, sizeof(trimmed));
 	if (rc == CS_OK)
