@@ -149,7 +149,7 @@ def test_every_role_starts_and_the_stop_is_clean(node):
         ("keyd", 0), ("replicator", 0), ("edge", 0), ("edge", 1), ("prober", 0), ("admin", 0)}
     began = time.monotonic()
     assert node.stop() == 0
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 2.5, "nobody waits out its drain time for nothing"
     assert node.alive() == []
     assert not (node.run / "api.sock").exists()
     stops = [e[0] for e in node.events(kind="stop")]
