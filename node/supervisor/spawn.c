@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "proto/role/channel.h"
@@ -13,6 +14,7 @@
 
 #define EXEC_FAILED 127
 #define ENVIRONMENT_MAX 32
+#define DESCRIPTORS 65536 /* of a role, at least if we may */
 
 void spawn_libexec(const char *wish, char *out, size_t size)
 {
@@ -66,6 +68,27 @@ static void reset_signals(void)
 	signal(SIGPIPE, SIG_DFL);
 }
 
+static void raise_limit(int what, rlim_t wanted)
+{
+	struct rlimit now;
+
+	if (getrlimit(what, &now) != 0)
+		return;
+	const struct rlimit more = { wanted, now.rlim_max > wanted ? now.rlim_max : wanted };
+	const struct rlimit most = { now.rlim_max, now.rlim_max };
+	if (setrlimit(what, &more) != 0) /* only root may pass the hard limit */
+		(void)setrlimit(what, &most);
+}
+
+/* While we are root: room for the connections of an edge, and for keyd to keep its secrets out of
+ * swap. */
+static void raise_limits(enum user_role user)
+{
+	raise_limit(RLIMIT_NOFILE, DESCRIPTORS);
+	if (user == USER_KEYD || user == USER_IMPORT)
+		raise_limit(RLIMIT_MEMLOCK, RLIM_INFINITY);
+}
+
 _Noreturn static void child(const char *program, const char *name, const struct users *users,
         enum user_role user, int control)
 {
@@ -74,6 +97,7 @@ _Noreturn static void child(const char *program, const char *name, const struct 
 	small_environment(environment);
 	reset_signals();
 	umask(0027);
+	raise_limits(user);
 	if (place_descriptors(control) == 0 && users_become(users, user) == CS_OK)
 		execve(program, arguments, environment);
 	dprintf(STDERR_FILENO, "certspand: cannot start %s: %s\n", program, strerror(errno));
