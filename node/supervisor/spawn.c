@@ -74,7 +74,8 @@ static void raise_limit(int what, rlim_t wanted)
 
 	if (getrlimit(what, &now) != 0)
 		return;
-	const struct rlimit more = { wanted, now.rlim_max > wanted ? now.rlim_max : wanted };
+	const rlim_t enough = now.rlim_cur > wanted ? now.rlim_cur : wanted;
+	const struct rlimit more = { enough, now.rlim_max > enough ? now.rlim_max : enough };
 	const struct rlimit most = { now.rlim_max, now.rlim_max };
 	if (setrlimit(what, &more) != 0) /* only root may pass the hard limit */
 		(void)setrlimit(what, &most);
