@@ -271,7 +271,8 @@ static void start(struct member *m)
 {
 	const enum cs_err rc = launch(m);
 
-	roles_soon(m->fleet, 0);
+	if (m->kind != KIND_IMPORT)
+		roles_soon(m->fleet, 0);
 	if (rc != CS_OK) {
 		start_failed(m, rc);
 		return;
