@@ -311,6 +311,32 @@ def test_a_port_in_use_is_refused(node):
     assert node.alive() == []
 
 
+def test_the_replication_port_is_checked_before_anything_starts(node):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        port = s.getsockname()[1]
+        node.write(f'replication: {{listen: "127.0.0.1:{port}"}}\n')
+        code, said = node.refused()
+    assert code == 73 and f"replication.listen: cannot listen on 127.0.0.1:{port}: Address already in use" in said
+
+
+def test_an_address_of_another_host_is_refused(node):
+    node.write(listen='["192.0.2.7:8443"]')
+    code, said = node.refused()
+    assert code != 0 and "192.0.2.7:8443: Cannot assign requested address" in said
+    assert "next: give an address of this host" in said
+
+
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists() or not Path("/proc/net/if_inet6").read_text(), reason="needs IPv6")
+def test_ipv6_and_ipv4_can_share_a_port(node):
+    node.write(listen=f'["0.0.0.0:{node.port}", "[::]:{node.port}"]')
+    node.start()
+    assert node.connect()[1] in (0, 1)
+    with socket.create_connection(("::1", node.port), timeout=5) as s:
+        assert s.makefile("rb").readline().startswith(b"edge ")
+
+
 def test_a_port_of_another_node_is_refused_too(node, libexec):
     node.start()
     folder = Path(tempfile.mkdtemp(prefix="certspan-sup-"))
