@@ -27,7 +27,9 @@ static enum cs_err say_port(
 
 	CS_TRY(cs_buf_printf(complaint, "%s: cannot listen on %s: %s\nnext: %s", key, address,
 	        strerror(saved), next));
-	return saved == EADDRINUSE ? CS_EEXISTS : cs_err_errno(saved);
+	return saved == EADDRINUSE      ? CS_EEXISTS
+	       : saved == EADDRNOTAVAIL ? CS_ECONFIG
+	                                : cs_err_errno(saved);
 }
 
 static enum cs_err resolve(const char *address, struct sockaddr_storage *out, socklen_t *n)
