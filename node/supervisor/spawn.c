@@ -68,7 +68,7 @@ static void reset_signals(void)
 	signal(SIGPIPE, SIG_DFL);
 }
 
-static void raise_limit(int what, rlim_t wanted)
+static void raise_limit(__rlimit_resource_t what, rlim_t wanted)
 {
 	struct rlimit now;
 
