@@ -47,9 +47,10 @@ static enum cs_err bind_it(struct server *self, const char *address, struct link
 	snprintf(url, sizeof(url), "tcp://%s", address);
 	if (zmq_bind(self->socket, url) != 0)
 		return link_error(errno);
-	return zmq_getsockopt(self->socket, ZMQ_LAST_ENDPOINT, self->endpoint, &size) == 0
-	               ? CS_OK
-	               : CS_EBUG;
+	if (zmq_getsockopt(self->socket, ZMQ_LAST_ENDPOINT, self->endpoint, &size) != 0)
+		return CS_EBUG;
+	plain_v4(self->endpoint);
+	return CS_OK;
 }
 
 enum cs_err server_open(
