@@ -9,7 +9,6 @@
 #include "replicator/driver/signature.h"
 
 #define MESSAGES_A_TURN 256
-#define LOST_MS 600 /* not writable for so long: the connection is gone */
 
 static enum cs_err send_packet(struct replicator *self, unsigned id, const void *body)
 {
@@ -347,9 +346,29 @@ static void on_message(struct replicator *self, struct wire_packet *p)
 	}
 }
 
+/* Before messages are read: ZeroMQ reconnects by itself, and the session would have a gap. */
+static void check_connection(struct replicator *self)
+{
+	const enum client_fault fault = client_fault(self->client);
+
+	if (fault == CLIENT_REFUSED)
+		alarm_raise(self, ALARM_KEY,
+		        "the upstream refuses this node's key: revoked, or another cluster");
+	else if (fault == CLIENT_NO_CURVE)
+		alarm_raise(self, ALARM_KEY,
+		        "the upstream does not hold the key that the registry names");
+	if (!self->was_writable || fault == CLIENT_FINE)
+		return;
+	cs_info("the connection to %s is lost",
+	        self->upstreams[follower_upstream(self->follower)].name);
+	follow(self, (struct follower_event){ .kind = FOLLOWER_LOST });
+}
+
 /* A message may end the session, and the socket with it. */
 void follow_receive(struct replicator *self)
 {
+	if (self->client != NULL)
+		check_connection(self);
 	for (int i = 0; i < MESSAGES_A_TURN && self->client != NULL && self->fatal == CS_OK; i++) {
 		struct wire_packet packet;
 		const enum cs_err rc = client_receive(self->client, &packet);
@@ -363,39 +382,13 @@ void follow_receive(struct replicator *self)
 	}
 	if (self->client != NULL && !self->was_writable && client_writable(self->client)) {
 		self->was_writable = true;
-		self->unwritable_since = 0;
 		alarm_clear(self, ALARM_KEY);
 		follow(self, (struct follower_event){ .kind = FOLLOWER_CONNECTED });
 	}
 }
 
-static void check_connection(struct replicator *self)
-{
-	const enum client_fault fault = client_fault(self->client);
-
-	if (fault != CLIENT_FINE)
-		alarm_raise(self, ALARM_KEY,
-		        fault == CLIENT_REFUSED
-		                ? "the upstream refuses this node's key: revoked, or another "
-		                  "cluster"
-		                : "the upstream does not hold the key that the registry names");
-	if (!self->was_writable || client_writable(self->client)) {
-		self->unwritable_since = 0;
-		return;
-	}
-	if (self->unwritable_since == 0)
-		self->unwritable_since = self->now;
-	if (self->now - self->unwritable_since < LOST_MS)
-		return;
-	cs_info("the connection to %s is lost",
-	        self->upstreams[follower_upstream(self->follower)].name);
-	follow(self, (struct follower_event){ .kind = FOLLOWER_LOST });
-}
-
 void follow_tick(struct replicator *self)
 {
-	if (self->client != NULL)
-		check_connection(self);
 	follow(self, (struct follower_event){ .kind = FOLLOWER_TICK });
 }
 

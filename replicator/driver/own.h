@@ -72,7 +72,6 @@ struct replicator {
 	struct client *client;
 	int64_t server_retry_at;
 	bool was_writable;
-	int64_t unwritable_since;
 	struct upstream *upstreams;
 	size_t upstream_count;
 

@@ -6,9 +6,8 @@
 #include <zmq.h>
 #include "replicator/net/link_own.h"
 
-#define EVENTS                                                                                     \
-	(ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |                   \
-	        ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+#define REFUSALS (ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+#define EVENTS (REFUSALS | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_DISCONNECTED)
 
 struct client {
 	void *socket, *monitor;
@@ -48,7 +47,7 @@ int link_monitor_next(void *monitor)
 static enum cs_err dial(struct client *self, void *context, const char *address,
         const uint8_t server_key[32], bool late)
 {
-	const int first = 200 + (int)randombytes_uniform(100), most = late ? 30000 : 2000;
+	const int first = 200 + (int)randombytes_uniform(100), most = late ? 30000 : 1000;
 	char url[CS_ENDPOINT_MAX + 16], name[40];
 
 	if (zmq_setsockopt(self->socket, ZMQ_RECONNECT_IVL, &first, sizeof(first)) != 0 ||
@@ -118,8 +117,14 @@ enum client_fault client_fault(struct client *self)
 	enum client_fault fault = CLIENT_FINE;
 
 	for (int event = link_monitor_next(self->monitor); event != 0;
-	        event = link_monitor_next(self->monitor))
-		fault = event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH ? CLIENT_REFUSED : CLIENT_NO_CURVE;
+	        event = link_monitor_next(self->monitor)) {
+		if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+			fault = CLIENT_REFUSED;
+		else if ((event & REFUSALS) != 0)
+			fault = CLIENT_NO_CURVE;
+		else if (fault == CLIENT_FINE)
+			fault = CLIENT_LOST; /* a refusal ends the connection too, and says more */
+	}
 	return fault;
 }
 

@@ -37,7 +37,7 @@ void server_close(struct server **self);
 
 /* --- client --- */
 struct client;
-enum client_fault { CLIENT_FINE, CLIENT_REFUSED, CLIENT_NO_CURVE };
+enum client_fault { CLIENT_FINE, CLIENT_REFUSED, CLIENT_NO_CURVE, CLIENT_LOST };
 /* LATE: the long reconnect intervals of an upstream that is away for over a minute. */
 CS_MUST enum cs_err client_open(void *context, const char *address, const uint8_t server_key[32],
         struct link_keys keys, bool late, struct client **out);
