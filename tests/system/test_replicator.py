@@ -20,7 +20,7 @@ def test_three_nodes_hold_the_same_and_a_killed_replicator_returns(cluster):
     for node in ("p1", "b1", "t1"):
         os.kill(cluster.nodes[node].roles()["replicator"], signal.SIGKILL)
         cluster.in_sync()
-    cluster.p1.ok("setting", "set", "ack.timeout", "4")
+    cluster.p1.ok("setting", "set", "ack.timeout", "4000")
     eventually(lambda: held(cluster, "t1")[0] == held(cluster, "t1")[1], what="t1 holds the change")
 
 
@@ -28,12 +28,12 @@ def test_a_change_without_its_backup_says_so(cluster):
     cluster.three()
     cluster.b1.kill9()
     begin = time.monotonic()
-    r = cluster.p1.cli("-o", "json", "setting", "set", "ack.timeout", "5")
+    r = cluster.p1.cli("-o", "json", "setting", "set", "ack.timeout", "5000")
     assert r.code == 10, r
     assert time.monotonic() - begin < 9
     cluster.b1.start()
     cluster.in_sync()
-    assert cluster.p1.cli("setting", "set", "ack.timeout", "6").code == 0
+    assert cluster.p1.cli("setting", "set", "ack.timeout", "6000").code == 0
 
 
 def test_followers_restart_without_the_primary(cluster):
@@ -41,7 +41,7 @@ def test_followers_restart_without_the_primary(cluster):
     cluster.p1.kill9()
     cluster.t1.kill9()
     cluster.t1.start()
-    r = cluster.t1.cli("-o", "json", "setting", "set", "ack.timeout", "7")
+    r = cluster.t1.cli("-o", "json", "setting", "set", "ack.timeout", "7000")
     assert r.code == 77 and "p1" in r.err + r.out, r
     cluster.p1.start()
     cluster.in_sync()
