@@ -313,6 +313,7 @@ void worker_free(struct worker **self)
 	conns_free(&w->conns);
 	SSL_CTX_free(w->ctx);
 	select_free(&w->select);
+	provider_unload();
 	keyline_free(&w->keyd);
 	if (w->loop != NULL) {
 		loop_cancel(w->loop, &w->pause);

@@ -9,8 +9,10 @@
 #define NAME "certspan"
 #define OURS "provider=" NAME
 
-static struct keyline *the_keyd; /* OSSL_PROVIDER_add_builtin has no argument of the caller's; a
-                                    process has one keyd */
+/* OSSL_PROVIDER_add_builtin has no argument of the caller's; a process has one keyd. */
+static struct keyline *the_keyd;
+
+static OSSL_PROVIDER *loaded[2];
 
 static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
 {
@@ -52,12 +54,23 @@ enum cs_err provider_load(struct keyline *keyd)
 {
 	the_keyd = keyd;
 	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1 ||
-	        OSSL_PROVIDER_add_builtin(NULL, NAME, init) != 1 ||
-	        OSSL_PROVIDER_load(NULL, "default") == NULL ||
-	        OSSL_PROVIDER_load(NULL, NAME) == NULL ||
+	        OSSL_PROVIDER_add_builtin(NULL, NAME, init) != 1)
+		return CS_ECRYPTO;
+	loaded[0] = OSSL_PROVIDER_load(NULL, "default");
+	loaded[1] = OSSL_PROVIDER_load(NULL, NAME);
+	if (loaded[0] == NULL || loaded[1] == NULL ||
 	        EVP_set_default_properties(NULL, "?provider=default") != 1)
 		return CS_ECRYPTO;
 	return CS_OK;
+}
+
+void provider_unload(void)
+{
+	for (size_t i = 0; i < CS_COUNT(loaded); i++) {
+		if (loaded[i] != NULL)
+			OSSL_PROVIDER_unload(loaded[i]);
+		loaded[i] = NULL;
+	}
 }
 
 static EVP_PKEY *from_params(const char *kind, OSSL_PARAM *params)

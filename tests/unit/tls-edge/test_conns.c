@@ -401,5 +401,6 @@ int main(void)
 
 	const int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	SSL_SESSION_free(newest);
+	provider_unload();
 	return failed;
 }

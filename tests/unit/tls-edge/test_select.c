@@ -263,5 +263,6 @@ int main(void)
 
 	const int failed = cmocka_run_group_tests(tests, setup, teardown);
 	SSL_SESSION_free(newest);
+	provider_unload();
 	return failed;
 }
