@@ -35,17 +35,21 @@ enum cs_err attach_new(const char *dir, size_t map_size, struct attach **out)
 	return CS_OK;
 }
 
+/* The old view serves until the new one is whole: the replicator may be deriving it right now. */
 static void open_view(struct attach *self, ino_t inode)
 {
-	const enum cs_err rc = serving_attach(self->dir, self->map_size, &self->serving);
+	struct serving *fresh;
+	const enum cs_err rc = serving_attach(self->dir, self->map_size, &fresh);
 
-	self->inode = inode;
-	if (rc == CS_OK)
+	if (rc == CS_OK) {
+		serving_detach(&self->serving);
+		self->serving = fresh;
+		self->inode = inode;
 		cs_info("serving environment attached");
-	else if (rc != CS_ENOTFOUND && rc != self->said)
-		cs_error("cannot open the serving environment %s: %s; handshakes are refused until "
-		         "it opens",
+	} else if (rc != CS_ENOTFOUND && rc != self->said) {
+		cs_error("cannot open the serving environment %s: %s; tried again at each handshake",
 		        self->dir, cs_err_text(rc));
+	}
 	self->said = rc;
 }
 
@@ -59,15 +63,8 @@ void attach_try(struct attach *self)
 	self->looked = now;
 	if (stat(self->data, &st) != 0)
 		return; /* an open view stays good without its name */
-	if (self->serving != NULL && st.st_ino != self->inode)
-		serving_detach(&self->serving);
-	if (self->serving == NULL)
+	if (self->serving == NULL || st.st_ino != self->inode)
 		open_view(self, st.st_ino);
-}
-
-bool attach_ready(const struct attach *self)
-{
-	return self->serving != NULL;
 }
 
 static enum cs_err why_not(const struct attach *self)

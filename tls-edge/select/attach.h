@@ -8,9 +8,8 @@ struct attach;
 
 /* DIR: STATE_DIR/serving. Nothing is opened yet. */
 CS_MUST enum cs_err attach_new(const char *dir, size_t map_size, struct attach **out);
-/* CS_ENOTFOUND from its pick: no view yet, or no certificate; attach_ready tells them apart. */
+/* CS_ENOTFOUND from its pick: no view yet, or no certificate. */
 struct source attach_source(struct attach *self);
-bool attach_ready(const struct attach *self);
 /* A first try, so that the first handshake need not pay for it. */
 void attach_try(struct attach *self);
 void attach_free(struct attach **self);

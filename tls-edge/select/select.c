@@ -71,7 +71,7 @@ int select_hello(SSL *ssl, int *alert, void *data)
 
 static bool unreadable(enum cs_err rc)
 {
-	return rc == CS_ECORRUPT || rc == CS_EIO;
+	return rc != CS_OK && rc != CS_ENOTFOUND;
 }
 
 static enum cs_err pick(struct select *self, const struct hello_sni *sni, unsigned can_verify,
