@@ -135,6 +135,9 @@ static int print_token(struct cli *cli, json_t *doc, int exit_code)
 
 	json_array_foreach(json_object_get(doc, "warnings"), i, warning)
 	        cli_say(cli, "warning: %s\n", table_safe(text_at(warning, "text")));
+	if (exit_code != 0)
+		fprintf(stderr, "certspan: %s\nnext: %s\n", table_safe(text_at(doc, "text")),
+		        table_safe(text_at(doc, "next")));
 	if (cli->output == CLI_JSON)
 		return cli_print(cli, doc, exit_code);
 	if (true_at(doc, "dry_run"))

@@ -41,34 +41,45 @@ static enum cs_err start(struct script *self)
 	return CS_OK;
 }
 
-static enum cs_err join(struct script *self, struct demo_node *node)
+static enum cs_err make_token(struct script *self, const struct demo_node *node, json_t **out)
 {
-	char internal[32], listen[32], state[DEMO_PATH_MAX + 8], run[DEMO_PATH_MAX + 8];
-	json_t *doc = NULL;
-	const char *const token_words[] = { "node", "token", "create", "--role", node->role,
-		"--name", node->name, "--public", node->public_host,
+	char internal[32];
+	const char *const words[] = { "node", "token", "create", "--role", node->role, "--name",
+		node->name, "--public", node->public_host,
 		node->internal_port != 0 ? "--internal" : NULL, internal, NULL };
 
 	snprintf(internal, sizeof(internal), "127.0.0.1:%u", node->internal_port);
+	script_tell(self, "p1: certspan node token create --role %s --name %s --public %s",
+	        node->role, node->name, node->public_host);
+	return demo_run(&self->demo, &self->demo.nodes[0], NULL, out, words);
+}
+
+static enum cs_err join(struct script *self, struct demo_node *node, const char *token)
+{
+	char listen[32], state[DEMO_PATH_MAX + 8], run[DEMO_PATH_MAX + 8];
+	const char *const words[] = { "join", "-", "--state", state, "--runtime", run,
+		"--edge-listen", listen, NULL };
+
 	snprintf(listen, sizeof(listen), "127.0.0.1:%u", node->edge_port);
 	snprintf(state, sizeof(state), "%s/state", node->dir);
 	snprintf(run, sizeof(run), "%s/run", node->dir);
-	script_tell(self,
-	        "p1: certspan node token create --role %s --name %s;  %s: certspan join TOKEN",
-	        node->role, node->name, node->name);
-	CS_TRY(demo_run(&self->demo, &self->demo.nodes[0], NULL, &doc, token_words));
-	const char *const words[] = { "join", "-", "--state", state, "--runtime", run,
-		"--edge-listen", listen, NULL };
-	const enum cs_err rc = demo_run(&self->demo, node, text_at(doc, "token"), NULL, words);
-	json_decref(doc);
-	CS_TRY(rc);
+	script_tell(self, "%s: certspan join TOKEN", node->name);
+	CS_TRY(demo_run(&self->demo, node, token, NULL, words));
 	return demo_start(&self->demo, node);
 }
 
 static enum cs_err join_all(struct script *self)
 {
+	json_t *tokens[DEMO_NODES] = { NULL };
+	enum cs_err rc = CS_OK;
+
+	for (size_t i = 1; i < DEMO_NODES && rc == CS_OK; i++)
+		rc = make_token(self, &self->demo.nodes[i], &tokens[i]);
+	for (size_t i = 1; i < DEMO_NODES && rc == CS_OK; i++)
+		rc = join(self, &self->demo.nodes[i], text_at(tokens[i], "token"));
 	for (size_t i = 1; i < DEMO_NODES; i++)
-		CS_TRY(join(self, &self->demo.nodes[i]));
+		json_decref(tokens[i]);
+	CS_TRY(rc);
 	CS_TRY(script_until(self, script_in_sync, "three nodes in sync"));
 	script_phase(self, "join", "a backup and a traffic node joined, all in sync");
 	return CS_OK;
