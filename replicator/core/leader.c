@@ -126,6 +126,8 @@ static void on_node(struct leader *self, const struct leader_event *e, int64_t n
 	}
 	if (p == NULL)
 		return;
+	if (e->allowed && !p->allowed)
+		p->last_seen = now; /* it has just joined: give it time to come */
 	p->role = e->role;
 	p->allowed = e->allowed;
 	if (!p->allowed && p->state != PEER_GONE) {

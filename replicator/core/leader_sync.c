@@ -138,14 +138,16 @@ void leader_command_new(struct leader *self, const struct leader_command *comman
 	v[self->waiting++] = *command;
 }
 
-/* Mode backup: CS_OK, CS_EAGAIN (wait on), CS_EPENDING (nobody to wait for). */
-static enum cs_err held_by_backups(const struct leader *self, uint64_t seq)
+/* Mode backup: CS_OK, CS_EAGAIN (wait on: one is in the set, or was heard or has joined a moment
+ * ago), CS_EPENDING (nobody to wait for). */
+static enum cs_err held_by_backups(const struct leader *self, uint64_t seq, int64_t now)
 {
 	bool any = false, hope = false;
 
 	for (size_t i = 0; i < self->count; i++) {
 		const struct peer *p = &self->peers[i];
-		hope = hope || (p->role == ROLE_BACKUP && peer_live(p));
+		hope = hope || (p->role == ROLE_BACKUP && p->allowed &&
+		                       now - p->last_seen < LEADER_SILENT_MS);
 		if (p->sync != SYNC_IN)
 			continue;
 		any = true;
@@ -193,7 +195,7 @@ static void review_command(struct leader *self, size_t i, int64_t now)
 		return;
 	}
 	if (c->mode == ACK_BACKUP) {
-		const enum cs_err rc = held_by_backups(self, c->seq);
+		const enum cs_err rc = held_by_backups(self, c->seq, now);
 		if (rc == CS_OK)
 			answer(self, i, CS_OK, "");
 		else if (rc == CS_EPENDING || now >= c->deadline)

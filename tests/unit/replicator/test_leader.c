@@ -178,7 +178,7 @@ static void alone_everything_is_released_at_once(void **state)
 	assert_int_equal(did(LEADER_RELEASE, NULL)->seq, 4);
 	command(l, 1, ACK_LOCAL, 4, 99, 1);
 	assert_int_equal(did(LEADER_ANSWER, NULL)->err, CS_OK);
-	command(l, 2, ACK_BACKUP, 4, 99, 1);
+	command(l, 2, ACK_BACKUP, 4, 99999, LEADER_SILENT_MS);
 	assert_int_equal(did(LEADER_ANSWER, NULL)->err, CS_EPENDING);
 }
 
@@ -320,6 +320,22 @@ static void a_backup_that_returns_with_less_than_it_acknowledged_leaves(void **s
 	greet(l, "b1", 9, h, 10);
 	assert_non_null(did(LEADER_COMMIT_SYNCSET, NULL));
 	assert_string_equal(wanted, "");
+}
+
+static void a_backup_that_has_just_joined_is_waited_for(void **state)
+{
+	CS_AUTO(leader_free) struct leader *l = leader_at(5);
+
+	(void)state;
+	tick(l, 100000);
+	node(l, "b2", ROLE_BACKUP, false, 100000);
+	command(l, 1, ACK_BACKUP, 5, 200000, 100000);
+	assert_int_equal(did(LEADER_ANSWER, NULL)->err, CS_EPENDING);
+	node(l, "b2", ROLE_BACKUP, true, 100001);
+	command(l, 2, ACK_BACKUP, 5, 200000, 100002);
+	assert_null(did(LEADER_ANSWER, NULL));
+	tick(l, 105001);
+	assert_int_equal(did(LEADER_ANSWER, NULL)->err, CS_EPENDING);
 }
 
 static void a_far_backup_does_not_hold_release_up(void **state)
@@ -492,6 +508,7 @@ int main(void)
 		cmocka_unit_test(a_failed_commit_of_the_set_is_tried_again),
 		cmocka_unit_test(an_awake_backup_that_cannot_store_leaves_too),
 		cmocka_unit_test(a_backup_that_returns_with_less_than_it_acknowledged_leaves),
+		cmocka_unit_test(a_backup_that_has_just_joined_is_waited_for),
 		cmocka_unit_test(a_far_backup_does_not_hold_release_up),
 		cmocka_unit_test(an_ack_counts_in_its_session_and_our_history_only),
 		cmocka_unit_test(release_never_falls),
