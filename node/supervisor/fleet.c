@@ -230,17 +230,20 @@ static void on_control(void *data, int fd, uint32_t events)
 static void start_failed(struct member *m, enum cs_err rc)
 {
 	const bool missing = rc == CS_ENOTFOUND || rc == CS_EDENIED;
+	const char *why = rc == CS_ENOTFOUND ? "its program is not installed"
+	                  : rc == CS_EDENIED ? "its program may not be run"
+	                                     : cs_err_text(rc);
 	char name[48];
 
 	if (missing && !m->spoken)
 		cs_error("%s is down: %s/certspan-%s: %s; next: install the whole of certspan, or "
 		         "check --libexec",
 		        member_name(m, name), m->fleet->setup.libexec, member_roles[m->kind].name,
-		        cs_err_text(rc));
+		        why);
 	if (!missing)
-		cs_error("%s cannot be started: %s", member_name(m, name), cs_err_text(rc));
+		cs_error("%s cannot be started: %s", member_name(m, name), why);
 	m->spoken = missing;
-	snprintf(m->last_exit, sizeof(m->last_exit), "cannot be started: %s", cs_err_text(rc));
+	snprintf(m->last_exit, sizeof(m->last_exit), "cannot be started: %s", why);
 	if (m->kind != KIND_IMPORT)
 		arm(m, missing ? MISSING_RETRY_MS : member_backoff(m, 0), timer_start);
 }
