@@ -47,7 +47,8 @@ static void open_view(struct attach *self, ino_t inode)
 		self->inode = inode;
 		cs_info("serving environment attached");
 	} else if (rc != CS_ENOTFOUND && rc != self->said) {
-		cs_error("cannot open the serving environment %s: %s; tried again at each handshake",
+		cs_error(
+		        "cannot open the serving environment %s: %s; tried again at each handshake",
 		        self->dir, cs_err_text(rc));
 	}
 	self->said = rc;

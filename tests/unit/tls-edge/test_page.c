@@ -103,8 +103,7 @@ static const char *written(bool json, const char *sni, struct cs_buf *out)
 static void what_a_stranger_sent_is_escaped(void **state)
 {
 	CS_AUTO(cs_buf_free)
-	struct cs_buf a = cs_buf_new(PAGE_ANSWER_MAX * 2),
-	              b = cs_buf_new(PAGE_ANSWER_MAX * 2);
+	struct cs_buf a = cs_buf_new(PAGE_ANSWER_MAX * 2), b = cs_buf_new(PAGE_ANSWER_MAX * 2);
 
 	(void)state;
 	const char *html = written(false, "<script>\"'&\x01\xff", &a);
@@ -119,8 +118,7 @@ static void the_longest_name_fits(void **state)
 {
 	char sni[256];
 	CS_AUTO(cs_buf_free)
-	struct cs_buf a = cs_buf_new(PAGE_ANSWER_MAX * 2),
-	              b = cs_buf_new(PAGE_ANSWER_MAX * 2);
+	struct cs_buf a = cs_buf_new(PAGE_ANSWER_MAX * 2), b = cs_buf_new(PAGE_ANSWER_MAX * 2);
 
 	(void)state;
 	memset(sni, '<', 255);
