@@ -6,10 +6,10 @@
 #include <unistd.h>
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
-#include "proto/base/text.h"
 #include "proto/role/channel.h"
 #include "replicator/driver/own.h"
 #include "replicator/enrol/desk.h"
+#include "replicator/local/admin.h"
 
 #define SINCE_BYTES (64u << 10) /* of payload; the packet stays below CS_PACKET_MAX */
 #define WAIT_MS 5000
@@ -27,7 +27,7 @@ static void send_admin(struct replicator *self, unsigned id, const void *body)
 		cs_warning("an answer to admin is lost: %s", cs_err_text(rc));
 }
 
-static void outcome(
+void admin_outcome(
         struct replicator *self, uint64_t tag, enum cs_err err, const char *reason, uint64_t seq)
 {
 	const struct wire_outcome o = { .tag = tag,
@@ -41,7 +41,7 @@ static void outcome(
 	send_admin(self, PACKET_outcome, &o);
 }
 
-static void not_primary(struct replicator *self, uint64_t tag)
+void admin_not_primary(struct replicator *self, uint64_t tag)
 {
 	char text[256];
 
@@ -52,7 +52,7 @@ static void not_primary(struct replicator *self, uint64_t tag)
 		snprintf(text, sizeof(text),
 		        "this node follows; changes are made on the primary, %s",
 		        self->reign.leader[0] != '\0' ? self->reign.leader : "not yet known");
-	outcome(self, tag, CS_ENOTPRIMARY, text, 0);
+	admin_outcome(self, tag, CS_ENOTPRIMARY, text, 0);
 }
 
 void admin_forget(struct replicator *self)
@@ -70,13 +70,13 @@ void admin_answer(
 	for (size_t i = 0; i < self->caller_count; i++) {
 		if (self->callers[i].id != id)
 			continue;
-		outcome(self, self->callers[i].tag, err, text, seq);
+		admin_outcome(self, self->callers[i].tag, err, text, seq);
 		self->callers[i] = self->callers[--self->caller_count];
 		return;
 	}
 }
 
-static void wait_for(
+void admin_wait(
         struct replicator *self, uint64_t tag, struct leader_command command, uint32_t timeout_ms)
 {
 	struct caller *v = realloc(self->callers, (self->caller_count + 1) * sizeof(*v));
@@ -178,145 +178,7 @@ static void on_since(struct replicator *self, const struct wire_since *since)
 		return;
 	cs_error("changes since seq %llu cannot be read: %s", (unsigned long long)since->seq,
 	        cs_err_text(rc));
-	outcome(self, since->tag, rc, "the store cannot be read", 0);
-}
-
-/* --- WRITE --- */
-
-static const char *objection(const struct wire_write *w)
-{
-	if (w->changes.n == 0 || w->changes.n > CS_COMMIT_OBJECTS_MAX)
-		return "a write without changes, or with too many";
-	for (size_t i = 0; i < w->changes.n; i++) {
-		const struct wire_change *c = &w->changes.v[i];
-		if (c->kind == 0 || c->kind >= OBJECT_KIND_END || c->kind == OBJECT_SYNCSET ||
-		        c->kind == OBJECT_FLOOR)
-			return "a kind of object that is not written from here";
-		if (!cs_id_ok(c->id))
-			return "an object id that is none";
-		if (!c->tombstone && c->payload.n == 0)
-			return "an object without content";
-	}
-	return NULL;
-}
-
-static struct leader_command command_of(
-        struct replicator *self, const struct wire_write *w, uint64_t seq)
-{
-	uint32_t mode = w->ack;
-
-	for (size_t i = 0; mode == 0 && i < registry_count(self->registry); i++) {
-		const struct wire_node *n = registry_at(self->registry, i);
-		if (n->role == ROLE_BACKUP && node_allowed(n, cs_clock_wall_s()))
-			mode = ACK_BACKUP;
-	}
-	return (struct leader_command){
-		.mode = mode != 0 ? mode : ACK_LOCAL, .seq = seq, .nodes = w->ack_nodes
-	};
-}
-
-/* A request that was carried out once is answered with that outcome, whoever leads now. */
-static bool done_before(struct replicator *self, const struct wire_write *w, uint64_t *seq)
-{
-	static const uint8_t none[16];
-
-	return w->request.n == 16 && memcmp(w->request.p, none, 16) != 0 &&
-	       state_find_request(self->state, w->request.p, seq) == CS_OK;
-}
-
-/* False: answered already. */
-static bool to_be_written(struct replicator *self, const struct wire_write *w, uint64_t head)
-{
-	const char *why = objection(w);
-	uint64_t seq;
-
-	if (!leads(self)) {
-		not_primary(self, w->tag);
-		return false;
-	}
-	if (why != NULL) {
-		outcome(self, w->tag, CS_EMALFORMED, why, 0);
-		return false;
-	}
-	if (done_before(self, w, &seq)) {
-		wait_for(self, w->tag, command_of(self, w, seq), w->timeout_ms);
-		return false;
-	}
-	if (w->expect_seq == 0 || w->expect_seq == head)
-		return true;
-	outcome(self, w->tag, CS_ECONFLICT, "something was changed meanwhile", 0);
-	return false;
-}
-
-static enum cs_err fill(struct replicator *self, const struct wire_write *w, struct cs_arena *arena,
-        struct state_write *out)
-{
-	struct state_change *v = cs_arena_take(arena, w->changes.n * sizeof(*v));
-
-	if (v == NULL)
-		return CS_ENOMEM;
-	for (size_t i = 0; i < w->changes.n; i++) {
-		const struct wire_change *c = &w->changes.v[i];
-		v[i] = (struct state_change){ c->kind, c->id, c->tombstone, c->payload };
-	}
-	*out = (struct state_write){ .changes = v,
-		.count = w->changes.n,
-		.epoch = self->reign.epoch,
-		.at_ms = (uint64_t)cs_clock_wall_ms(),
-		.actor = w->actor };
-	if (w->request.n == 16)
-		memcpy(out->request, w->request.p, 16);
-	return CS_OK;
-}
-
-/* Writes were chosen with seqs from FIRST on; each is now committed, or none is. */
-static void answer_writes(struct replicator *self, const struct wire_write *const *chosen, size_t n,
-        enum cs_err rc, uint64_t first)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (rc == CS_OK)
-			wait_for(self, chosen[i]->tag, command_of(self, chosen[i], first + i),
-			        chosen[i]->timeout_ms);
-		else
-			outcome(self, chosen[i]->tag, rc,
-			        rc == CS_EFULL
-			                ? "the disk of the store is full; nothing was changed"
-			                : cs_err_text(rc),
-			        0);
-	}
-}
-
-static void commit_chosen(struct replicator *self, struct cs_arena *arena)
-{
-	static struct state_write writes[WRITES_MAX];
-	static const struct wire_write *chosen[WRITES_MAX];
-	const uint64_t head = self->facts.position.seq;
-	size_t n = 0;
-
-	for (size_t i = 0; i < self->write_count; i++) {
-		const struct wire_write *w = self->writes[i].body;
-		if (!to_be_written(self, w, head + n))
-			continue;
-		if (fill(self, w, arena, &writes[n]) == CS_OK)
-			chosen[n++] = w;
-		else
-			outcome(self, w->tag, CS_ENOMEM, "out of memory", 0);
-	}
-	if (n != 0)
-		answer_writes(self, chosen, n, replicator_commit(self, writes, n), head + 1);
-}
-
-void admin_commit(struct replicator *self)
-{
-	CS_AUTO(cs_arena_free) struct cs_arena *arena = NULL;
-
-	if (self->write_count == 0)
-		return;
-	if (cs_arena_new(STATE_ARENA, &arena) == CS_OK)
-		commit_chosen(self, arena);
-	for (size_t i = 0; i < self->write_count; i++)
-		wire_packet_free(&self->writes[i]);
-	self->write_count = 0;
+	admin_outcome(self, since->tag, rc, "the store cannot be read", 0);
 }
 
 /* --- the rest --- */
@@ -324,14 +186,14 @@ void admin_commit(struct replicator *self)
 static void on_wait(struct replicator *self, const struct wire_wait *w)
 {
 	if (self->leader == NULL) {
-		not_primary(self, w->tag);
+		admin_not_primary(self, w->tag);
 		return;
 	}
 	const struct leader_command c = { .mode = w->nodes != 0 ? ACK_NODES : ACK_ALL,
 		.nodes = w->nodes,
 		.seq = w->seq != 0 ? w->seq : self->facts.position.seq,
 		.watch_stored = w->mode == ACK_BACKUP };
-	wait_for(self, w->tag, c, w->timeout_ms);
+	admin_wait(self, w->tag, c, w->timeout_ms);
 }
 
 static void on_facts(struct replicator *self, uint64_t tag)
@@ -345,7 +207,7 @@ static void on_facts(struct replicator *self, uint64_t tag)
 	if (rc == CS_OK)
 		send_admin(self, PACKET_facts, &facts);
 	else
-		outcome(self, tag, rc, cs_err_text(rc), 0);
+		admin_outcome(self, tag, rc, cs_err_text(rc), 0);
 }
 
 static void on_identity(struct replicator *self, uint64_t tag)
@@ -365,16 +227,16 @@ static void on_token(struct replicator *self, const struct wire_token_add *token
 	const enum cs_err rc = desk_add(self, token);
 
 	if (rc == CS_ENOTPRIMARY)
-		not_primary(self, token->tag);
+		admin_not_primary(self, token->tag);
 	else
-		outcome(self, token->tag, rc, rc != CS_OK ? cs_err_text(rc) : "",
+		admin_outcome(self, token->tag, rc, rc != CS_OK ? cs_err_text(rc) : "",
 		        self->facts.position.seq);
 }
 
 static void on_probe(struct replicator *self, uint64_t tag)
 {
 	if (self->prober_fd < 0 || probe_tag_count == PROBE_TAGS) {
-		outcome(self, tag, CS_EAGAIN,
+		admin_outcome(self, tag, CS_EAGAIN,
 		        self->prober_fd < 0 ? "the prober is not running" : "too many ask at once",
 		        0);
 		return;
@@ -386,7 +248,7 @@ static void on_probe(struct replicator *self, uint64_t tag)
 void admin_probed(struct replicator *self)
 {
 	for (size_t i = 0; i < probe_tag_count; i++)
-		outcome(self, probe_tags[i], CS_OK, "", prober_served(self->prober));
+		admin_outcome(self, probe_tags[i], CS_OK, "", prober_served(self->prober));
 	probe_tag_count = 0;
 }
 
