@@ -61,7 +61,8 @@ int cli_print(const struct cli *self, json_t *json, int exit_code)
 		fprintf(stderr, "certspan: cannot make JSON of the answer\n");
 		return cs_err_exit(CS_EBUG);
 	}
-	const int rc = json_dumpf(json, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	const int rc = json_dumpf(
+	        json, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
 	json_decref(json);
 	if (rc != 0 || putchar('\n') == EOF || fflush(stdout) != 0) {
 		fprintf(stderr, "certspan: cannot write the answer to standard output\n");

@@ -14,10 +14,11 @@ int cli_sync_status(struct cli *cli)
 
 	if (rc != 0 || cli->output == CLI_JSON)
 		return rc != 0 ? rc : cli_print(cli, doc, 0);
-	printf("%s   commit %lld   released %lld   epoch %lld   generation %lld\n%s\n\n",
+	printf("%s   commit %lld   released %lld   epoch %lld   generation %lld\n%s%s\n",
 	        view_word(text_at(doc, "state"), false), (long long)int_at(doc, "seq"),
 	        (long long)int_at(doc, "released"), (long long)int_at(doc, "epoch"),
-	        (long long)int_at(doc, "generation"), text_at(doc, "action"));
+	        (long long)int_at(doc, "generation"), text_at(doc, "action"),
+	        text_at(doc, "action")[0] != '\0' ? "\n" : "");
 	CS_AUTO(table_free)
 	struct table *table =
 	        table_new("NODE|ROLE|STATE|STAGED|STORED|LOADED|SERVED|LAG|SYNC SET", false);

@@ -130,8 +130,11 @@ static void print_row(const struct table *self, FILE *out, const char *text, con
 	fputs(before, out);
 	for (size_t i = 0; i < self->columns; i++) {
 		if (!self->hidden[i]) {
-			fprintf(out, "%*s%s", (int)gap, "", text);
-			gap = self->width[i] - table_width(text) + 2;
+			if (text[0] != '\0') { /* no spaces at the end of a line */
+				fprintf(out, "%*s%s", (int)gap, "", text);
+				gap = 0;
+			}
+			gap += self->width[i] - table_width(text) + 2;
 		}
 		text += strlen(text) + 1;
 	}
