@@ -102,3 +102,37 @@ def test_probe_and_wait(shared):
 ])
 def test_what_the_socket_refuses(shared, request_, status):
     assert raw(shared.p1, request_) == status
+
+
+def test_staged_then_activated_then_deleted(cluster, ca):
+    p1 = cluster.primary()
+    first = ca.issue([f"*.{SITE}", SITE], label="first")
+    r = cluster.import_p12(first.p12(cluster.root / "first.p12", PASS), PASS, "--stage")
+    assert r.code == 0 and not r.json["activated"] and r.json["cert"]["state"] == "staged", r
+    status, document = ask(p1, "PUT", "/v1/default", {"id": first.id})
+    assert status == 422 and "activate" in document["error"]["next"], document
+    status, document = ask(p1, "POST", f"/v1/certs/{first.id[:8]}/activate", {})
+    assert status == 200 and document["activated"] and document["cert"]["state"] == "active", document
+    generation = document["generation"]
+    status, document = ask(p1, "PUT", "/v1/default", {"id": first.id, "ack": "all"})
+    assert status == 200 and document["generation"] == generation + 1 and document["acknowledged"] == "all", document
+    assert p1.served(None) == first.sha256 and p1.served(SITE) == first.sha256  # "all" means that it is served
+    status, document = ask(p1, "DELETE", f"/v1/certs/{first.id}?force=1&ack=all")
+    assert status == 200, document
+    with pytest.raises(OSError):
+        p1.served(SITE)
+    assert any(p["code"] == "site-uncovered" for p in ask(p1, "GET", "/v1/status")[1]["problems"])
+
+
+def test_the_registry(cluster):
+    p1 = cluster.primary()
+    status, document = ask(p1, "POST", "/v1/tokens", {"name": "t1", "role": "traffic", "public": f"T1.{SITE}."})
+    assert status == 200 and document["node"]["public"] == f"t1.{SITE}" and document["token"].startswith("certspan1."), document
+    assert ask(p1, "POST", "/v1/tokens", {"name": "t1", "role": "traffic"})[0] == 409
+    assert ask(p1, "GET", "/v1/status")[1]["state"] == "awaiting-initial-sync"
+    status, document = ask(p1, "PATCH", "/v1/nodes/t1", {"hostnames": [f"www.{SITE}"]})
+    assert status == 200 and document["node"]["hostnames"] == [f"www.{SITE}"], document
+    assert ask(p1, "DELETE", "/v1/nodes/p1")[0] == 422
+    assert ask(p1, "DELETE", "/v1/nodes/t1")[0] == 200
+    assert [n["name"] for n in ask(p1, "GET", "/v1/nodes")[1]["nodes"]] == ["p1"]
+    assert ask(p1, "GET", "/v1/status")[1]["state"] == "standalone"
