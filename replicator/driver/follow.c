@@ -51,7 +51,7 @@ static enum cs_err send_ack(struct replicator *self, uint64_t sid)
 		.staged = follower_staged(self->follower),
 		.stored = self->facts.position.seq,
 		.digest = { self->facts.digest, 32 },
-		.loaded = keyd_loaded(self->keyd),
+		.loaded = opening_loaded(self->opening),
 		.served = prober_served(self->prober) };
 
 	return send_packet(self, PACKET_ack, &a);
@@ -97,7 +97,7 @@ static void hang_up(struct replicator *self)
 static enum cs_err moved(struct replicator *self)
 {
 	CS_TRY(replicator_refresh(self));
-	CS_TRY(keyd_scan(self->keyd, self->state));
+	CS_TRY(opening_scan(self->opening, self->state));
 	return replicator_reload_registry(self);
 }
 

@@ -31,7 +31,7 @@ static void take_fd(struct replicator *self, const char *what, int fd)
 	if (slot == &self->admin)
 		admin_forget(self);
 	else if (slot == &self->keyd_fd)
-		keyd_again(self->keyd);
+		opening_again(self->opening);
 	else
 		prober_again(self->prober);
 }
@@ -104,8 +104,8 @@ static void probe_on_time(struct replicator *self)
 		return;
 	last = self->now;
 	prober_due(self->prober);
-	if (keyd_unopened(self->keyd) != 0)
-		keyd_again(self->keyd); /* a secret may have come meanwhile */
+	if (opening_unopened(self->opening) != 0)
+		opening_again(self->opening); /* a secret may have come meanwhile */
 }
 
 static void keep(struct replicator *self)
@@ -135,7 +135,8 @@ static void tick(struct replicator *self)
 		desk_tick(self);
 	lead(self, &(struct leader_event){ .kind = LEADER_TICK });
 	follow_tick(self);
-	if (keyd_holds_results(self->keyd) && keyd_flush(self->keyd, self->state) != CS_OK)
+	if (opening_holds_results(self->opening) &&
+	        opening_flush(self->opening, self->state) != CS_OK)
 		cs_warning("what keyd opened is not kept; it opens it again after a restart");
 	probe_on_time(self);
 	keep(self);

@@ -21,10 +21,10 @@ enum cs_err members_self(struct replicator *self, struct cs_arena *arena, struct
 		.enrolled = me == NULL || me->enrolled_at != 0,
 		.staged = self->facts.position.seq,
 		.stored = self->facts.position.seq,
-		.loaded = keyd_loaded(self->keyd),
+		.loaded = opening_loaded(self->opening),
 		.served = prober_served(self->prober),
 		.generation = self->generation,
-		.unopened = keyd_unopened(self->keyd),
+		.unopened = opening_unopened(self->opening),
 		.software = CERTSPAN_VERSION,
 		.layers = "",
 		.ever_seen = true };

@@ -7,7 +7,7 @@
 #include "replicator/core/leader.h"
 #include "replicator/core/view.h"
 #include "replicator/driver/registry.h"
-#include "replicator/local/keyd.h"
+#include "replicator/local/opening.h"
 #include "replicator/local/prober.h"
 #include "replicator/net/link.h"
 #include "replicator/net/zap.h"
@@ -88,7 +88,7 @@ struct replicator {
 	int64_t head_at;
 
 	int admin, keyd_fd, prober_fd; /* -1: none */
-	struct keyd *keyd;
+	struct opening *opening;
 	struct prober *prober;
 	struct wire_packet keyd_state;
 	struct wire_packet writes[WRITES_MAX];

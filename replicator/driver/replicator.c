@@ -99,7 +99,7 @@ static enum cs_err after_commit(
         struct replicator *self, const struct state_write *writes, size_t count)
 {
 	CS_TRY(replicator_refresh(self));
-	CS_TRY(keyd_scan(self->keyd, self->state));
+	CS_TRY(opening_scan(self->opening, self->state));
 	if (touches(writes, count, OBJECT_NODE))
 		CS_TRY(replicator_reload_registry(self));
 	else if (touches(writes, count, OBJECT_SETTING))

@@ -117,10 +117,10 @@ enum cs_err start_all(struct replicator *self)
 	snprintf(self->dir, sizeof(self->dir), "%s", self->role.config->state_dir);
 	CS_TRY(read_key(self));
 	CS_TRY(open_state(self));
-	CS_TRY(keyd_new(&self->keyd));
+	CS_TRY(opening_new(&self->opening));
 	CS_TRY(prober_new(&self->prober));
 	CS_TRY(replicator_refresh(self));
-	CS_TRY(keyd_scan(self->keyd, self->state));
+	CS_TRY(opening_scan(self->opening, self->state));
 	CS_TRY(open_net(self));
 	CS_TRY(replicator_reload_registry(self));
 	CS_TRY(replicator_take_role(self));
@@ -139,8 +139,8 @@ static void close_fd(int *fd)
 
 void stop_all(struct replicator *self)
 {
-	if (self->state != NULL && self->keyd != NULL && self->fatal == CS_OK &&
-	        keyd_flush(self->keyd, self->state) != CS_OK)
+	if (self->state != NULL && self->opening != NULL && self->fatal == CS_OK &&
+	        opening_flush(self->opening, self->state) != CS_OK)
 		cs_warning("what keyd opened last is not kept; it opens it again");
 	desk_close(self);
 	client_close(&self->client);
@@ -162,7 +162,7 @@ void stop_all(struct replicator *self)
 	free(self->callers);
 	wire_packet_free(&self->head);
 	wire_packet_free(&self->keyd_state);
-	keyd_free(&self->keyd);
+	opening_free(&self->opening);
 	prober_free(&self->prober);
 	registry_free(&self->registry);
 	cs_arena_free(&self->reign_arena);

@@ -13,7 +13,7 @@ static void on_keyd_state(struct replicator *self, struct wire_packet *packet)
 	const struct wire_keyd_state *fresh = packet->body, *old = self->keyd_state.body;
 
 	if (fresh->unlocked && old != NULL && !old->unlocked)
-		keyd_again(self->keyd);
+		opening_again(self->opening);
 	wire_packet_free(&self->keyd_state);
 	self->keyd_state = *packet;
 	*packet = (struct wire_packet){ 0 };
@@ -23,7 +23,7 @@ static void on_keyd(struct replicator *self, struct wire_packet *packet)
 {
 	switch (packet->id) {
 	case PACKET_opened:
-		if (keyd_opened(self->keyd, packet->body) != CS_OK)
+		if (opening_opened(self->opening, packet->body) != CS_OK)
 			self->fatal = CS_ENOMEM;
 		break;
 	case PACKET_resealed:
@@ -83,12 +83,12 @@ static void ask_keyd(struct replicator *self)
 	const char *ids[OPEN_MAX];
 
 	while (self->keyd_fd >= 0) {
-		const size_t n = keyd_take(self->keyd, ids, OPEN_MAX);
+		const size_t n = opening_take(self->opening, ids, OPEN_MAX);
 		if (n == 0)
 			return;
 		const struct wire_open open = { .bundles = { ids, n } };
 		if (channel_send(self->keyd_fd, PACKET_open, &open, -1) != CS_OK) {
-			keyd_again(self->keyd); /* its queue is full: with the next tick */
+			opening_again(self->opening); /* its queue is full: with the next tick */
 			return;
 		}
 	}
@@ -115,7 +115,7 @@ static void ask_prober(struct replicator *self)
 
 static void tell_progress(struct replicator *self)
 {
-	const uint64_t loaded = keyd_loaded(self->keyd), served = prober_served(self->prober);
+	const uint64_t loaded = opening_loaded(self->opening), served = prober_served(self->prober);
 
 	if (loaded == self->told_loaded && served == self->told_served)
 		return;

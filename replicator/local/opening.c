@@ -1,4 +1,4 @@
-#include "replicator/local/keyd.h"
+#include "replicator/local/opening.h"
 #include <stdlib.h>
 #include <string.h>
 #include "proto/base/log.h"
@@ -17,7 +17,7 @@ struct result {
 	char id[CS_ID_MAX + 1];
 	struct cs_buf wrapped;
 };
-struct keyd {
+struct opening {
 	struct entry *entries; /* bundles that are not opened */
 	size_t count, room;
 	struct result results[RESULTS_MAX];
@@ -25,20 +25,20 @@ struct keyd {
 	uint64_t scanned;
 };
 
-enum cs_err keyd_new(struct keyd **out)
+enum cs_err opening_new(struct opening **out)
 {
 	*out = calloc(1, sizeof(**out));
 	return *out != NULL ? CS_OK : CS_ENOMEM;
 }
 
-static void drop_results(struct keyd *self)
+static void drop_results(struct opening *self)
 {
 	for (size_t i = 0; i < self->result_count; i++)
 		cs_buf_free(&self->results[i].wrapped);
 	self->result_count = 0;
 }
 
-void keyd_free(struct keyd **self)
+void opening_free(struct opening **self)
 {
 	if (*self == NULL)
 		return;
@@ -48,7 +48,7 @@ void keyd_free(struct keyd **self)
 	*self = NULL;
 }
 
-static struct entry *find(struct keyd *self, const char *id)
+static struct entry *find(struct opening *self, const char *id)
 {
 	for (size_t i = 0; i < self->count; i++)
 		if (strcmp(self->entries[i].id, id) == 0)
@@ -56,12 +56,12 @@ static struct entry *find(struct keyd *self, const char *id)
 	return NULL;
 }
 
-static void drop(struct keyd *self, struct entry *entry)
+static void drop(struct opening *self, struct entry *entry)
 {
 	*entry = self->entries[--self->count];
 }
 
-static enum cs_err add(struct keyd *self, const struct wire_object *o)
+static enum cs_err add(struct opening *self, const struct wire_object *o)
 {
 	if (find(self, o->id) != NULL)
 		return CS_OK;
@@ -79,7 +79,7 @@ static enum cs_err add(struct keyd *self, const struct wire_object *o)
 	return CS_OK;
 }
 
-static enum cs_err see(struct keyd *self, struct state *state, const struct wire_object *o)
+static enum cs_err see(struct opening *self, struct state *state, const struct wire_object *o)
 {
 	CS_AUTO(cs_buf_free) struct cs_buf wrapped = cs_buf_new(16384);
 
@@ -97,7 +97,7 @@ static enum cs_err see(struct keyd *self, struct state *state, const struct wire
 	return rc == CS_ENOTFOUND ? add(self, o) : rc;
 }
 
-enum cs_err keyd_scan(struct keyd *self, struct state *state)
+enum cs_err opening_scan(struct opening *self, struct state *state)
 {
 	uint64_t to = self->scanned, head = to + 1;
 
@@ -115,13 +115,13 @@ enum cs_err keyd_scan(struct keyd *self, struct state *state)
 	return CS_OK;
 }
 
-void keyd_again(struct keyd *self)
+void opening_again(struct opening *self)
 {
 	for (size_t i = 0; i < self->count; i++)
 		self->entries[i].stage = TO_ASK;
 }
 
-size_t keyd_take(struct keyd *self, const char **ids, size_t max)
+size_t opening_take(struct opening *self, const char **ids, size_t max)
 {
 	size_t n = 0;
 
@@ -134,7 +134,7 @@ size_t keyd_take(struct keyd *self, const char **ids, size_t max)
 	return n;
 }
 
-enum cs_err keyd_opened(struct keyd *self, const struct wire_opened *opened)
+enum cs_err opening_opened(struct opening *self, const struct wire_opened *opened)
 {
 	struct entry *e = find(self, opened->bundle);
 
@@ -159,12 +159,12 @@ enum cs_err keyd_opened(struct keyd *self, const struct wire_opened *opened)
 	return CS_OK;
 }
 
-bool keyd_holds_results(const struct keyd *self)
+bool opening_holds_results(const struct opening *self)
 {
 	return self->result_count != 0;
 }
 
-enum cs_err keyd_flush(struct keyd *self, struct state *state)
+enum cs_err opening_flush(struct opening *self, struct state *state)
 {
 	struct state_pair pairs[RESULTS_MAX];
 
@@ -178,7 +178,7 @@ enum cs_err keyd_flush(struct keyd *self, struct state *state)
 	return rc;
 }
 
-uint64_t keyd_loaded(const struct keyd *self)
+uint64_t opening_loaded(const struct opening *self)
 {
 	uint64_t seq = self->scanned;
 
@@ -188,7 +188,7 @@ uint64_t keyd_loaded(const struct keyd *self)
 	return seq;
 }
 
-uint64_t keyd_unopened(const struct keyd *self)
+uint64_t opening_unopened(const struct opening *self)
 {
 	uint64_t n = 0;
 
