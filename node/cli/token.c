@@ -36,8 +36,8 @@ static enum cs_err read_fields(struct cs_bytes in, struct join_token *t)
 	uint8_t version = 0, role = 0;
 
 	CS_TRY(take(&in, &version, 1));
-	if (version != VERSION)
-		return version > VERSION ? CS_EVERSION : CS_EMALFORMED;
+	if (version != VERSION) /* a newer one has another prefix too */
+		return CS_EMALFORMED;
 	CS_TRY(take(&in, t->id, sizeof(t->id)));
 	CS_TRY(take(&in, t->secret, sizeof(t->secret)));
 	CS_TRY(take(&in, t->cluster, sizeof(t->cluster)));
