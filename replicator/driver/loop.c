@@ -108,13 +108,26 @@ static void probe_on_time(struct replicator *self)
 		opening_again(self->opening); /* a secret may have come meanwhile */
 }
 
+/* Drift is over when every peer at the head holds what we hold. */
+static void review_drift(struct replicator *self)
+{
+	bool differs = false;
+
+	for (size_t i = 0; i < leader_count(self->leader); i++)
+		differs = differs || leader_view(self->leader, i).digest_differs;
+	if (!differs)
+		alarm_clear(self, ALARM_DRIFT);
+}
+
 static void keep(struct replicator *self)
 {
 	if (self->now - self->kept_at < KEEP_MS)
 		return;
 	self->kept_at = self->now;
-	if (self->leader != NULL)
+	if (self->leader != NULL) {
 		lead_keep(self);
+		review_drift(self);
+	}
 	desk_tick(self);
 	if (self->now - self->reader_check_at < READER_CHECK_MS)
 		return;

@@ -22,6 +22,7 @@ static enum cs_err publish(struct replicator *self)
 	CS_TRY(serving_publish(self->serving));
 	self->view.published = self->view.prepared;
 	self->view.prepared = 0;
+	alarm_clear(self, ALARM_STORE);
 	cs_debug("serving as of seq %llu", (unsigned long long)self->view.published);
 	return prober_changed(self->prober, self->state, self->changed, self->view.published);
 }
