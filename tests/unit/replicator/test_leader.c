@@ -22,8 +22,9 @@ static void step(struct leader *l, struct leader_event e, int64_t now)
 		n_acts++;
 	wanted[0] = '\0';
 	const struct wire_texts w = leader_wanted_syncset(l);
-	for (size_t i = 0; i < w.n; i++)
-		strcat(strcat(wanted, w.v[i]), " ");
+	size_t n = 0;
+	for (size_t i = 0; i < w.n && n < sizeof(wanted); i++)
+		n += (size_t)snprintf(wanted + n, sizeof(wanted) - n, "%s ", w.v[i]);
 }
 
 static const struct leader_action *did(enum leader_action_kind kind, const char *peer)
