@@ -229,13 +229,17 @@ static int ended(struct script *self, enum cs_err rc)
 		script_next_steps(self);
 		return 0;
 	}
+	if (demo_interrupted()) {
+		fprintf(stderr,
+		        "\ncertspan: interrupted; all that it started is stopped and removed\n");
+		return 128 + SIGINT;
+	}
 	fprintf(stderr, "\ncertspan: the demo failed: %s\n",
 	        demo->failure[0] != '\0' ? demo->failure : cs_err_text(rc));
-	if (!demo_interrupted())
-		demo_tails(demo, stderr);
+	demo_tails(demo, stderr);
 	fprintf(stderr, "next: certspan demo, once more; if it fails again, that is a bug worth a "
 	                "report with these lines\n");
-	return demo_interrupted() ? 128 + SIGINT : cs_err_exit(rc);
+	return cs_err_exit(rc);
 }
 
 int cli_demo(struct cli *cli)
