@@ -2,37 +2,13 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include "proto/base/text.h"
 
 #define WORD_MAX 64
 
-/* Edits (insert, drop, change, swap of neighbours) between two short words. */
-size_t args_distance(const char *a, const char *b)
-{
-	const size_t n = strlen(a), m = strlen(b);
-	size_t d[WORD_MAX + 1][WORD_MAX + 1];
-
-	if (n > WORD_MAX || m > WORD_MAX)
-		return WORD_MAX;
-	for (size_t i = 0; i <= n; i++)
-		d[i][0] = i;
-	for (size_t j = 0; j <= m; j++)
-		d[0][j] = j;
-	for (size_t i = 1; i <= n; i++)
-		for (size_t j = 1; j <= m; j++) {
-			size_t best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-			best = d[i - 1][j] + 1 < best ? d[i - 1][j] + 1 : best;
-			best = d[i][j - 1] + 1 < best ? d[i][j - 1] + 1 : best;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-			        d[i - 2][j - 2] + 1 < best)
-				best = d[i - 2][j - 2] + 1;
-			d[i][j] = best;
-		}
-	return d[n][m];
-}
-
 static bool nearer(const char *word, const char *candidate, size_t *best)
 {
-	const size_t d = args_distance(word, candidate);
+	const size_t d = cs_distance(word, candidate);
 
 	if (d > 3 || d * 2 > strlen(candidate) || d >= *best)
 		return false;

@@ -9,6 +9,3 @@ struct args_error {
  * "--" all are operands. */
 CS_MUST enum cs_err args_parse(
         struct cli *self, int argc, char *const *argv, struct args_error *error);
-/* Edits (insert, drop, change, swap of neighbours) between two words of at most 64 bytes; 64 for
- * longer ones. */
-size_t args_distance(const char *a, const char *b);

@@ -142,41 +142,15 @@ static const cyaml_schema_value_t *schema_at(const struct trouble *self, const s
 	return v;
 }
 
-static unsigned least(unsigned a, unsigned b, unsigned c)
-{
-	const unsigned ab = a < b ? a : b;
-
-	return ab < c ? ab : c;
-}
-
-/* Levenshtein, one row at a time. */
-static unsigned distance(const char *a, const char *b)
-{
-	unsigned row[KEY_MAX + 1];
-	const size_t n = strlen(b) < KEY_MAX ? strlen(b) : KEY_MAX;
-
-	for (unsigned j = 0; j <= n; j++)
-		row[j] = j;
-	for (; *a != '\0'; a++) {
-		unsigned diagonal = row[0]++;
-		for (size_t j = 1; j <= n; j++) {
-			const unsigned above = row[j];
-			row[j] = least(above + 1, row[j - 1] + 1, diagonal + (*a != b[j - 1]));
-			diagonal = above;
-		}
-	}
-	return row[n];
-}
-
 static const char *nearest(const cyaml_schema_value_t *mapping, const char *key)
 {
 	const char *best = NULL;
-	unsigned least_far = (unsigned)strlen(key) / 3 + 2;
+	size_t least_far = strlen(key) / 3 + 2;
 
 	if (mapping == NULL || mapping->type != CYAML_MAPPING || strlen(key) >= KEY_MAX)
 		return NULL;
 	for (const cyaml_schema_field_t *f = mapping->mapping.fields; f->key != NULL; f++) {
-		const unsigned far = distance(key, f->key);
+		const size_t far = cs_distance(key, f->key);
 		if (far < least_far) {
 			least_far = far;
 			best = f->key;

@@ -159,3 +159,27 @@ const char *cs_time_text(int64_t unix_s, char *out, size_t size)
 		snprintf(out, size, "?");
 	return out;
 }
+
+size_t cs_distance(const char *a, const char *b)
+{
+	const size_t n = strlen(a), m = strlen(b);
+	size_t d[CS_WORD_MAX + 1][CS_WORD_MAX + 1];
+
+	if (n > CS_WORD_MAX || m > CS_WORD_MAX)
+		return CS_WORD_MAX;
+	for (size_t i = 0; i <= n; i++)
+		d[i][0] = i;
+	for (size_t j = 0; j <= m; j++)
+		d[0][j] = j;
+	for (size_t i = 1; i <= n; i++)
+		for (size_t j = 1; j <= m; j++) {
+			size_t best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+			best = d[i - 1][j] + 1 < best ? d[i - 1][j] + 1 : best;
+			best = d[i][j - 1] + 1 < best ? d[i][j - 1] + 1 : best;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			        d[i - 2][j - 2] + 1 < best)
+				best = d[i - 2][j - 2] + 1;
+			d[i][j] = best;
+		}
+	return d[n][m];
+}

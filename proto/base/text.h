@@ -24,3 +24,7 @@ bool cs_text_ok(const char *text, size_t max);
 const char *cs_show(const char *text, char *out, size_t size);
 /* "2026-11-24T22:43:08Z" into OUT (>= 24 bytes). */
 const char *cs_time_text(int64_t unix_s, char *out, size_t size);
+/* Edits (insert, drop, change, swap of neighbours) between two words of at most CS_WORD_MAX bytes;
+ * a longer one is that far from everything. For "did you mean". */
+#define CS_WORD_MAX 64
+size_t cs_distance(const char *a, const char *b);

@@ -66,7 +66,7 @@ class CA:
         """start, end: 'YYYYMMDDHHMMSSZ'; else valid from now on for DAYS."""
         self.serial += 1
         base = self.folder / (label or f"leaf{self.serial}")
-        key_path = same_key or key(f"{base}.key", kind)
+        key_path = same_key or key(pathlib.Path(f"{base}.key"), kind)
         csr = f"{base}.csr"
         openssl("req", "-new", "-key", key_path, "-subj", f"/CN={cn or 'leaf %d' % self.serial}", "-out", csr)
         san = ",".join(("IP:" if n.replace(".", "").isdigit() or ":" in n else "DNS:") + n for n in names)

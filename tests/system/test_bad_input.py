@@ -160,7 +160,7 @@ def test_a_taken_node_name(desk):
 
 def test_a_wrong_token_and_one_used_twice(cluster):
     cluster.primary()
-    r = certspan("join", "-", "--config", cluster.root / "x.yaml", "--state", cluster.root / "x", stdin="certspan1.bm90IGEgdG9rZW4\n")
+    r = certspan("join", "-", "--config", cluster.root / "x.yaml", "--state", cluster.root / "x", stdin="certspan1.AW5vdCBhIHRva2Vu\n")
     assert r.code == 65, r
     node = cluster.join("t1", "traffic")
     from cluster import Node
@@ -197,7 +197,7 @@ def test_a_config_with_a_typo(desk, folder):
 
 def test_no_daemon(folder):
     path = folder / "certspan.yaml"
-    path.write_text(f"node:\n  name: p1\nruntime-directory: {folder}\nstore:\n  directory: {folder}\n")
+    path.write_text(f"node:\n  name: p1\nruntime-directory: {folder}\nstore:\n  directory: {folder}/state\n")
     r = certspan("--config", path, "status")
     assert r.code == 69 and "next:" in r.err, r
     r = certspan("--config", path, "-o", "json", "status")

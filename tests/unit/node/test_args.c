@@ -5,6 +5,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "node/cli/args.h"
+#include "proto/base/text.h"
 
 #define WORDS_MAX 16
 
@@ -164,10 +165,10 @@ static void times_have_units(void **state)
 static void distance_counts_edits(void **state)
 {
 	(void)state;
-	assert_int_equal(args_distance("status", "status"), 0);
-	assert_int_equal(args_distance("stauts", "status"), 1); /* neighbours swapped */
-	assert_int_equal(args_distance("stat", "status"), 2);
-	assert_int_equal(args_distance("", "abc"), 3);
+	assert_int_equal(cs_distance("status", "status"), 0);
+	assert_int_equal(cs_distance("stauts", "status"), 1); /* neighbours swapped */
+	assert_int_equal(cs_distance("stat", "status"), 2);
+	assert_int_equal(cs_distance("", "abc"), 3);
 }
 
 int main(void)
