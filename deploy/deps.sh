@@ -3,7 +3,7 @@
 # check and install are silent no-ops when everything is found. Exit 69: something is missing and we may not install it.
 set -eu
 
-BUILD="gcc make pkg-config protobuf-c-compiler libssl-dev libzmq3-dev liblmdb-dev libprotobuf-c-dev libcyaml-dev
+BUILD="gcc make pkg-config protobuf-c-compiler libssl-dev libzmq3-dev liblmdb-dev libprotobuf-c-dev libcyaml-dev libyaml-dev
  libjansson-dev libsodium-dev libseccomp-dev libmicrohttpd-dev libcurl4-openssl-dev"
 TEST="libcmocka-dev python3 python3-pytest openssl curl clang clang-format libclang-rt-14-dev procps"
 
