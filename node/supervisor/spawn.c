@@ -14,6 +14,7 @@
 
 #define EXEC_FAILED 127
 #define ENVIRONMENT_MAX 32
+#define PROGRAM_FD (ROLE_CONTROL_FD + 1) /* the role's program, opened while we may */
 #define DESCRIPTORS 65536 /* of a role, at least if we may */
 
 void spawn_libexec(const char *wish, char *out, size_t size)
@@ -47,16 +48,19 @@ static void small_environment(char *out[ENVIRONMENT_MAX + 1])
 	out[n] = NULL;
 }
 
-static int place_descriptors(int control)
+static int place_descriptors(int control, const char *program)
 {
 	const int null = open("/dev/null", O_RDONLY);
+	const int file = fcntl(open(program, O_PATH), F_DUPFD_CLOEXEC, PROGRAM_FD + 1);
 
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+	if (null < 0 || file < 0 || dup2(null, STDIN_FILENO) < 0)
 		return -1;
 	if (control == ROLE_CONTROL_FD ? fcntl(control, F_SETFD, 0) != 0
 	                               : dup2(control, ROLE_CONTROL_FD) < 0)
 		return -1;
-	return close_range(ROLE_CONTROL_FD + 1, ~0u, 0);
+	if (dup3(file, PROGRAM_FD, O_CLOEXEC) < 0)
+		return -1;
+	return close_range(PROGRAM_FD + 1, ~0u, 0);
 }
 
 static void reset_signals(void)
@@ -99,8 +103,11 @@ _Noreturn static void child(const char *program, const char *name, const struct 
 	reset_signals();
 	umask(0027);
 	raise_limits(user);
-	if (place_descriptors(control) == 0 && users_become(users, user) == CS_OK)
+	if (place_descriptors(control, program) == 0 && users_become(users, user) == CS_OK) {
 		execve(program, arguments, environment);
+		if (errno == EACCES) /* its user cannot walk to it, as in a clone below /root */
+			execveat(PROGRAM_FD, "", arguments, environment, AT_EMPTY_PATH);
+	}
 	dprintf(STDERR_FILENO, "certspand: cannot start %s: %s\n", program, strerror(errno));
 	_exit(EXEC_FAILED);
 }

@@ -31,6 +31,15 @@ static void log_from(const char *name, const struct wire_config *config)
 	        (enum cs_log_level)config->log_level);
 }
 
+/* Started by descriptor a process would be called after its number. */
+static void take_name(const char *name)
+{
+	char full[16];
+
+	snprintf(full, sizeof(full), "certspan-%s", name);
+	(void)prctl(PR_SET_NAME, full);
+}
+
 enum cs_err role_begin(const char *name, struct role *out)
 {
 	*out = (struct role){ .control = ROLE_CONTROL_FD };
@@ -41,6 +50,7 @@ enum cs_err role_begin(const char *name, struct role *out)
 		        name);
 		return CS_EUSAGE;
 	}
+	take_name(name);
 	CS_TRY(harden());
 	CS_TRY(wire_self_check());
 	CS_TRY(channel_receive_wait(

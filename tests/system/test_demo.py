@@ -2,8 +2,12 @@
 import os
 import pathlib
 import re
+import shutil
 import subprocess
+import tempfile
 import time
+
+import pytest
 
 from cluster import BIN
 
@@ -32,6 +36,18 @@ def test_the_demo_shows_everything_and_leaves_nothing():
     assert "next" in r.stdout.lower() or "try" in r.stdout.lower()
     assert not ours() - before, "the demo left processes behind"
     print(f"demo took {took:.1f} s")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts roles under other users")
+def test_the_roles_start_from_a_folder_that_their_users_cannot_enter():
+    """A clone below /root: the supervisor opens the programs, the roles run them by descriptor."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="certspan-private-"))
+    try:
+        shutil.copytree(BIN, folder / "bin")
+        r = subprocess.run([folder / "bin/certspan", "demo"], capture_output=True, text=True, timeout=120, start_new_session=True)
+        assert r.returncode == 0, r.stdout + r.stderr
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_an_interrupted_demo_cleans_up():
