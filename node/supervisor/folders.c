@@ -155,6 +155,31 @@ static int own_all(const char *state_dir, const struct users *users)
 	return rc;
 }
 
+/* Every folder above the store lets other users pass: else each role would fail at its first file.
+ */
+static enum cs_err check_reachable(const char *state_dir, struct cs_buf *complaint)
+{
+	char part[PATH_BYTES];
+	struct stat st;
+
+	for (const char *slash = strchr(state_dir + 1, '/'); slash != NULL;
+	        slash = strchr(slash + 1, '/')) {
+		snprintf(part, sizeof(part), "%.*s", (int)(slash - state_dir), state_dir);
+		if (stat(part, &st) != 0 || (st.st_mode & S_IXOTH) != 0)
+			continue;
+		CS_TRY(cs_buf_printf(complaint,
+		        "%s: mode %04o keeps the roles out of store.directory: started as root, "
+		        "each "
+		        "runs as a user of its own\n"
+		        "next: chmod o+x %s, or set store.directory to a place like "
+		        "/var/lib/certspan, "
+		        "or start as an ordinary user",
+		        part, (unsigned)st.st_mode & 07777, part));
+		return CS_EDENIED;
+	}
+	return CS_OK;
+}
+
 enum cs_err folders_own(
         const struct wire_config *config, const struct users *users, struct cs_buf *complaint)
 {
@@ -169,6 +194,8 @@ enum cs_err folders_own(
 		return complain(complaint, errno, path, "cannot make this folder",
 		        "free space, or check who owns store.directory");
 	CS_TRY(check_writable(path, complaint));
+	if (!users->shared)
+		CS_TRY(check_reachable(config->state_dir, complaint));
 	if (!users->shared && own_all(config->state_dir, users) != 0)
 		return complain(complaint, errno, config->state_dir,
 		        "cannot hand it to the roles' users",

@@ -95,6 +95,17 @@ def test_a_folder_that_cannot_be_written(cluster, folder):
     assert r.code in (73, 74, 77) and "next:" in r.err, r
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts roles under other users")
+def test_a_store_below_a_private_folder_is_refused_by_name(cluster, folder):
+    node = Node(folder, "p1", "primary").init()
+    folder.chmod(0o700)
+    r = subprocess.run([BIN / "certspand", "--config", node.config], capture_output=True, text=True, timeout=10)
+    assert r.returncode == 77 and f"next: chmod o+x {folder}" in r.stderr, r
+    folder.chmod(0o711)
+    node.start()
+    assert node.stop() == 0
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small tmpfs needs root")
 def test_a_full_disk_refuses_the_write_and_loses_nothing(cluster, ca):
     node = cluster.nodes["p1"] = Node(cluster.root, "p1", "primary")
