@@ -1,6 +1,7 @@
 #include "node/cli/api.h"
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
 #include <curl/curl.h>
 #include <sodium.h>
 #include "node/cli/reach.h"
@@ -103,6 +104,19 @@ static int answered(struct cli *cli, const struct call *call, json_t **out)
 	return 0;
 }
 
+/* A daemon that is being started gets a second: nothing was sent while nobody listens. */
+static CURLcode reach(struct call *call, const char *socket_path)
+{
+	const struct timespec pause = { .tv_nsec = 50000000 };
+	CURLcode rc = perform(call, socket_path);
+
+	for (int i = 0; i < 20 && rc == CURLE_COULDNT_CONNECT && !call->quiet_absence; i++) {
+		nanosleep(&pause, NULL);
+		rc = perform(call, socket_path);
+	}
+	return rc;
+}
+
 static int run(struct cli *cli, struct call *call, const char *request, json_t **out)
 {
 	char socket_path[CS_TEXT_MAX];
@@ -112,7 +126,7 @@ static int run(struct cli *cli, struct call *call, const char *request, json_t *
 	if (where != 0)
 		return where;
 	call->answer = cs_buf_new(ANSWER_MAX);
-	const CURLcode rc = perform(call, socket_path);
+	const CURLcode rc = reach(call, socket_path);
 	int exit_code = 0;
 	if (rc == CURLE_COULDNT_CONNECT)
 		exit_code = call->quiet_absence ? API_ABSENT : no_daemon(cli, socket_path);

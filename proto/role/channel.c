@@ -118,7 +118,8 @@ enum cs_err channel_receive(int fd, struct wire_packet *out, int *passed)
 	ssize_t n;
 	do
 		n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	while (n < 0 && (errno == EINTR || errno == ECONNRESET)); /* a reset is told once, before what is still queued */
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET)); /* a reset is told once, before
+	                                                             what is still queued */
 	if (n < 0)
 		return errno == EAGAIN ? CS_EAGAIN : CS_ECLOSED;
 	const int received = descriptor_of(&msg);

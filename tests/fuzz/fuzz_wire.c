@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (wire_pack(packet.id, packet.body, &one) != CS_OK)
 		return 0; /* lists near the cap may need more than the arena when packed */
-	if (wire_unpack(cs_buf_view(&one), &again) != CS_OK || wire_pack(again.id, again.body, &two) != CS_OK)
+	if (wire_unpack(cs_buf_view(&one), &again) != CS_OK ||
+	        wire_pack(again.id, again.body, &two) != CS_OK)
 		abort();
 	if (!cs_bytes_equal(cs_buf_view(&one), cs_buf_view(&two)))
 		abort();
