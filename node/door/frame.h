@@ -6,7 +6,7 @@
 #include "proto/base/limits.h"
 
 #define DOOR_REQUEST_MAX (CS_UPLOAD_TOTAL_MAX + 65536) /* whole files, passphrase, options */
-#define DOOR_REPLY_MAX (128u << 10)
+#define DOOR_REPLY_MAX (320u << 10) /* JSON and an exported file */
 
 /* Both work on blocking and non-blocking sockets alike and give up at DEADLINE_MS
  * (cs_clock_mono_ms): CS_ETIMEOUT. */

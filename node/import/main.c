@@ -132,7 +132,7 @@ static enum cs_err explain(enum cs_err err, uint32_t *status, struct cs_buf *bod
 static enum cs_err reply(int door, uint32_t status, struct cs_buf *body)
 {
 	CS_AUTO(cs_buf_free) struct cs_buf packet = cs_buf_new(DOOR_REPLY_MAX);
-	const struct wire_door_reply answer = { status, cs_buf_text(body) };
+	const struct wire_door_reply answer = { .status = status, .body = cs_buf_text(body) };
 
 	CS_TRY(wire_pack(PACKET_door_reply, &answer, &packet));
 	return door_frame_write(door, cs_buf_view(&packet), cs_clock_mono_ms() + REPLY_MS);

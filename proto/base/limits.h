@@ -11,6 +11,7 @@
 #define CS_UPLOAD_TOTAL_MAX (4u << 20) /* all files of one import */
 #define CS_UPLOAD_FILES_MAX 64
 #define CS_PASSPHRASE_MAX 1024
+#define CS_EXPORT_MAX (192u << 10) /* one exported file with a key */
 
 #define CS_DER_MAX (16u << 10) /* one certificate */
 #define CS_CHAIN_MAX 16 /* certificates of a chain, leaf not counted */

@@ -190,7 +190,8 @@ WIRE_STRUCT(probed, WIRE_PROBED);
 
 #define WIRE_UPLOAD(F) F(text, name, CS_TEXT_MAX) F(bytes, bytes, CS_UPLOAD_FILE_MAX)
 WIRE_STRUCT(upload, WIRE_UPLOAD);
-/* verb: "import". options: the query that the HTTP API would get, as JSON. */
+/* verb: "import", "export", "recovery", "verify", "lock", "unlock". options: the query that the
+ * HTTP API would get, as JSON. */
 #define WIRE_DOOR(F)                                                                               \
 	F(text, verb, 32)                                                                          \
 	F(flag, has_passphrase, 0)                                                                 \
@@ -198,8 +199,8 @@ WIRE_STRUCT(upload, WIRE_UPLOAD);
 	F(list, files, upload)                                                                     \
 	F(text, options, 16384)
 WIRE_STRUCT(door, WIRE_DOOR);
-/* status: as HTTP; body: JSON, as the API's. Also admin -> import. */
-#define WIRE_DOOR_REPLY(F) F(u32, status, 0) F(text, body, 100000)
+/* status: as HTTP; body: JSON, as the API's. Also admin -> import. file: what an export made. */
+#define WIRE_DOOR_REPLY(F) F(u32, status, 0) F(text, body, 100000) F(bytes, file, CS_EXPORT_MAX)
 WIRE_STRUCT(door_reply, WIRE_DOOR_REPLY);
 
 /* import -> keyd: key, leaf and chain that belong together; keyd checks that and seals them. */
@@ -235,3 +236,47 @@ WIRE_STRUCT(finding, WIRE_FINDING); /* one object of the upload: what it was, an
 	F(text, error, 32) /* why nothing can be taken */                                          \
 	F(text, reason, CS_TEXT_MAX)
 WIRE_STRUCT(submit, WIRE_SUBMIT);
+
+/* import -> admin: may VERB be done, with what is recorded before? epoch: of the secret that a
+ * recovery file was found to hold. -> PERMITTED */
+#define WIRE_PERMIT(F) F(u32, uid, 0) F(text, verb, 32) F(text, options, 16384) F(u32, epoch, 0)
+WIRE_STRUCT(permit, WIRE_PERMIT);
+/* status below 300: it may; body: the answer for the caller in any case. record: id of the
+ * OBJECT_EXPORT (may be "": a dry run). */
+#define WIRE_PERMITTED(F)                                                                          \
+	F(u32, status, 0)                                                                          \
+	F(text, body, 100000)                                                                      \
+	F(text, record, CS_ID_MAX)                                                                 \
+	F(text, name, CS_FRIENDLY_MAX)                                                             \
+	F(u32, format, 0) /* enum pki_format */                                                    \
+	F(u32, include, 0) /* enum pki_with */                                                     \
+	F(flag, legacy, 0)                                                                         \
+	F(flag, unencrypted, 0)
+WIRE_STRUCT(permitted, WIRE_PERMITTED);
+
+/* import -> keyd: what RECORD, which is in the store, says may leave. -> TAKEN_OUT */
+#define WIRE_TAKE_OUT(F) F(u64, tag, 0) F(text, record, CS_ID_MAX)
+WIRE_STRUCT(take_out, WIRE_TAKE_OUT);
+/* The cluster secret of one epoch, in clear: keyd <-> import, and within a recovery file. */
+#define WIRE_OPEN_SECRET(F) F(u32, epoch, 0) F(bytes, secret, 32)
+WIRE_STRUCT(open_secret, WIRE_OPEN_SECRET);
+#define WIRE_TAKEN_OUT(F)                                                                          \
+	F(u64, tag, 0)                                                                             \
+	F(text, error, 32)                                                                         \
+	F(text, reason, CS_TEXT_MAX)                                                               \
+	F(bytes, pkcs8, CS_KEY_MAX)                                                                \
+	F(bytes, leaf, CS_DER_MAX)                                                                 \
+	F(blobs, chain, CS_DER_MAX)                                                                \
+	F(bytes, cluster, 16)                                                                      \
+	F(list, secrets, open_secret)
+WIRE_STRUCT(taken_out, WIRE_TAKEN_OUT);
+
+/* import -> keyd. verb "check": are these this cluster's secrets; "lock": forget all secrets and
+ * keys; "unlock": with these, or without any from the key file. -> KEY_DONE */
+#define WIRE_KEY_ORDER(F)                                                                          \
+	F(u64, tag, 0) F(text, verb, 32) F(bytes, cluster, 16) F(list, secrets, open_secret)
+WIRE_STRUCT(key_order, WIRE_KEY_ORDER);
+/* epoch: the newest that keyd holds now. */
+#define WIRE_KEY_DONE(F)                                                                           \
+	F(u64, tag, 0) F(text, error, 32) F(text, reason, CS_TEXT_MAX) F(u32, epoch, 0)
+WIRE_STRUCT(key_done, WIRE_KEY_DONE);

@@ -213,6 +213,33 @@ TYPE(finding, WIRE_FINDING)
 #define SELF submit
 TYPE(submit, WIRE_SUBMIT)
 #undef SELF
+#define SELF export
+TYPE(export, WIRE_EXPORT)
+#undef SELF
+#define SELF recovery
+TYPE(recovery, WIRE_RECOVERY)
+#undef SELF
+#define SELF permit
+TYPE(permit, WIRE_PERMIT)
+#undef SELF
+#define SELF permitted
+TYPE(permitted, WIRE_PERMITTED)
+#undef SELF
+#define SELF take_out
+TYPE(take_out, WIRE_TAKE_OUT)
+#undef SELF
+#define SELF open_secret
+TYPE(open_secret, WIRE_OPEN_SECRET)
+#undef SELF
+#define SELF taken_out
+TYPE(taken_out, WIRE_TAKEN_OUT)
+#undef SELF
+#define SELF key_order
+TYPE(key_order, WIRE_KEY_ORDER)
+#undef SELF
+#define SELF key_done
+TYPE(key_done, WIRE_KEY_DONE)
+#undef SELF
 
 static const struct wire_type *const all[] = {
 	&wire_position_type,
@@ -275,6 +302,15 @@ static const struct wire_type *const all[] = {
 	&wire_sealed_type,
 	&wire_finding_type,
 	&wire_submit_type,
+	&wire_export_type,
+	&wire_recovery_type,
+	&wire_permit_type,
+	&wire_permitted_type,
+	&wire_take_out_type,
+	&wire_open_secret_type,
+	&wire_taken_out_type,
+	&wire_key_order_type,
+	&wire_key_done_type,
 };
 
 enum cs_err wire_self_check(void)

@@ -21,6 +21,8 @@ enum object_kind {
 	OBJECT_PIPELINE = 13, /* (later) */
 	OBJECT_SYNCSET = 14, /* id "syncset" */
 	OBJECT_FLOOR = 15, /* id "floor" */
+	OBJECT_EXPORT = 16, /* a key or the cluster secret that left; id "SECONDS-RANDOM" */
+	OBJECT_RECOVERY = 17, /* id "verified": the recovery file was opened and compared */
 	OBJECT_KIND_END
 };
 const char *object_kind_name(uint32_t kind); /* "bundle"; "?" */
@@ -147,3 +149,18 @@ WIRE_STRUCT(syncset, WIRE_SYNCSET);
 
 #define WIRE_FLOOR(F) F(u64, seq, 0)
 WIRE_STRUCT(floor, WIRE_FLOOR);
+
+/* Committed before a key leaves: keyd hands one out against such a record alone, once and soon. */
+#define WIRE_EXPORT(F)                                                                             \
+	F(u64, at, 0) /* Unix seconds */                                                           \
+	F(text, actor, CS_ID_MAX) /* "uid:0" */                                                    \
+	F(text, node, CS_ID_MAX) /* on which it left */                                            \
+	F(text, bundle, CS_ID_MAX) /* "" for the cluster secret */                                 \
+	F(text, name, CS_FRIENDLY_MAX) /* friendly name then */                                    \
+	F(text, format, 16) /* pem, p8, p12; recovery: the secret, as a recovery file */           \
+	F(text, include, 64) /* "certificate,key,chain" */                                         \
+	F(text, protection, 32) /* pbes2, legacy, none, argon2id */
+WIRE_STRUCT(export, WIRE_EXPORT);
+
+#define WIRE_RECOVERY(F) F(u64, at, 0) F(text, actor, CS_ID_MAX) F(u32, epoch, 0)
+WIRE_STRUCT(recovery, WIRE_RECOVERY);

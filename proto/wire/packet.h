@@ -14,7 +14,9 @@
 	X(since, 60) X(changes, 61) X(write, 62) X(outcome, 63) X(wait, 64) X(ask_facts, 65)       \
 	X(facts, 66) X(token_add, 67) X(ask_identity, 68) X(identity, 69) X(ask_probe, 70)         \
 	X(probe_round, 75) X(probed, 76)                                                           \
-	X(door, 80) X(door_reply, 81) X(seal, 82) X(sealed, 83) X(submit, 84)
+	X(door, 80) X(door_reply, 81) X(seal, 82) X(sealed, 83) X(submit, 84)              \
+	X(permit, 85) X(permitted, 86) X(take_out, 87) X(taken_out, 88) X(key_order, 89)           \
+	X(key_done, 90)
 /* clang-format on */
 
 #define WIRE_PACKET_ENUM(name, number) PACKET_##name = number,

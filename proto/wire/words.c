@@ -23,7 +23,9 @@ const char *object_kind_name(uint32_t kind)
 		[OBJECT_ACTIVATION] = "activation",
 		[OBJECT_PIPELINE] = "pipeline",
 		[OBJECT_SYNCSET] = "syncset",
-		[OBJECT_FLOOR] = "floor" };
+		[OBJECT_FLOOR] = "floor",
+		[OBJECT_EXPORT] = "export",
+		[OBJECT_RECOVERY] = "recovery" };
 	return word(words, CS_COUNT(words), kind);
 }
 

@@ -100,7 +100,7 @@ static void play_keyd(int fd)
 static void play_admin(int fd)
 {
 	CS_AUTO(wire_packet_free) struct wire_packet packet = { 0 };
-	const struct wire_door_reply reply = { 200, "{}" };
+	const struct wire_door_reply reply = { .status = 200, .body = "{}" };
 
 	if (channel_receive(fd, &packet, NULL) != CS_OK || packet.id != PACKET_submit)
 		return;
