@@ -179,8 +179,21 @@ enum cs_err intake_take_key(struct intake_file *file, EVP_PKEY *taken)
 	return intake_note(file, "private key", CS_OK, "");
 }
 
+bool intake_key_room(struct intake_file *file, enum cs_err *rc)
+{
+	if (file->intake->keys_seen++ < INTAKE_KEYS_MAX)
+		return true;
+	*rc = intake_note(
+	        file, "private key", CS_ETOOBIG, "more than 64 private keys in one import");
+	return false;
+}
+
 enum cs_err intake_take_p8(struct intake_file *file, const PKCS8_PRIV_KEY_INFO *p8)
 {
+	enum cs_err rc;
+
+	if (!intake_key_room(file, &rc))
+		return rc;
 	return intake_take_key(file, EVP_PKCS82PKEY(p8));
 }
 

@@ -26,6 +26,7 @@ struct intake {
 	struct cs_bytes *cas;
 	size_t cert_count, key_count, finding_count, pair_count, ca_count;
 	size_t files, total;
+	size_t keys_seen; /* decoded or not */
 	struct pbe_budget budget; /* of encrypted keys; each PKCS#12 has its own */
 	uint32_t kdf_iterations;
 	enum cs_err fatal; /* the first finding that refuses the whole */
@@ -48,6 +49,9 @@ enum cs_err intake_skip(
         struct intake_file *file, const char *what, enum cs_err err, const char *reason);
 
 enum cs_err intake_take_cert(struct intake_file *file, struct cs_bytes der);
+/* Counts one more private key of FILE that is about to be decoded, which is dear; false: noted as
+ * one too many, *RC is what the caller returns. */
+bool intake_key_room(struct intake_file *file, enum cs_err *rc);
 enum cs_err intake_take_p8(struct intake_file *file, const PKCS8_PRIV_KEY_INFO *p8);
 enum cs_err intake_take_key(
         struct intake_file *file, EVP_PKEY *pkey); /* takes PKEY over; NULL: does not decode */

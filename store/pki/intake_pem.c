@@ -136,8 +136,11 @@ static enum cs_err read_old_key(
         struct intake_file *file, const struct block *block, struct cs_buf *der, int type)
 {
 	const char *reason = "";
-	const enum cs_err rc = decrypt_old(file, block->headers, der, &reason);
+	enum cs_err rc;
 
+	if (!intake_key_room(file, &rc))
+		return rc;
+	rc = decrypt_old(file, block->headers, der, &reason);
 	if (rc != CS_OK)
 		return intake_note(file, "private key", rc, reason);
 	const uint8_t *p = der->p;
