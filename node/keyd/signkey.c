@@ -61,11 +61,17 @@ static bool rsa_usable(const EVP_PKEY *pkey)
 static enum pki_key kind_of(const EVP_PKEY *pkey)
 {
 	char group[32] = "";
+	int spelled_out = 0;
 
 	if (EVP_PKEY_is_a(pkey, "RSA") == 1)
 		return rsa_usable(pkey) ? PKI_KEY_RSA : PKI_KEY_OTHER;
 	if (EVP_PKEY_is_a(pkey, "EC") != 1 ||
 	        EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) != 1)
+		return PKI_KEY_OTHER;
+	/* No client takes a certificate whose curve is given by its numbers, be it a known one. */
+	(void)!EVP_PKEY_get_int_param(
+	        pkey, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &spelled_out);
+	if (spelled_out != 0)
 		return PKI_KEY_OTHER;
 	if (strcmp(group, SN_X9_62_prime256v1) == 0)
 		return PKI_KEY_P256;
