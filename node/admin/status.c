@@ -1,6 +1,7 @@
 #include "node/admin/status.h"
 #include <string.h>
 #include "node/admin/coverage.h"
+#include "node/admin/machine.h"
 #include "node/admin/problems.h"
 #include "node/admin/reply.h"
 
@@ -161,13 +162,13 @@ static json_t *clock_offset(const struct wire_member *m)
 static enum cs_err add_progress(json_t *doc, const struct status_view *view,
         const struct status_node *n, const struct status_input *in)
 {
-	const struct wire_member none = { .software = "", .error = "" };
+	const struct wire_member none = { .software = "", .error = "", .facts = "" };
 	const struct wire_member *m = n->member != NULL ? n->member : &none;
 	const bool known = n->member != NULL;
 	const uint64_t lag = m->stored < view->head ? view->head - m->stored : 0;
 
 	json_t *more = json_pack(
-	        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:o}", "version",
+	        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:o, s:o}", "version",
 	        m->software, "stored_seq", count_or_null(known, m->stored), "served_seq",
 	        count_or_null(known, m->served), "generation", count_or_null(known, m->generation),
 	        "lag_commits", count_or_null(known, lag), "lag_s",
@@ -176,7 +177,7 @@ static enum cs_err add_progress(json_t *doc, const struct status_view *view,
 	        "clock_offset_s", clock_offset(n->member), "served",
 	        status_served_json(n->member, in->now_ms), "connected", m->connected || m->self,
 	        "in_sync_set", m->in_sync_set, "self", strcmp(n->node->name, in->node) == 0,
-	        "error", json_show(m->error));
+	        "error", json_show(m->error), "machine", machine_json(m->facts));
 	const int rc = more != NULL ? json_object_update(doc, more) : -1;
 	json_decref(more);
 	return rc == 0 ? CS_OK : CS_ENOMEM;

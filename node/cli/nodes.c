@@ -42,6 +42,34 @@ int cli_node_list(struct cli *cli)
 	return 0;
 }
 
+/* The machine under the node (S40), as that node says it. */
+static void print_machine(const json_t *machine)
+{
+	static const struct {
+		const char *key, *label;
+	} rows[] = { { "model", "model" }, { "hypervisor", "hypervisor" },
+		{ "firmware", "firmware" }, { "firmware_date", "of" }, { "serial", "serial" },
+		{ "system_id", "system id" }, { "version", "version" }, { "kernel", "kernel" },
+		{ "arch", "arch" }, { "time", "system time" }, { "zone", "time zone" },
+		{ "sandbox", "sandbox" } };
+	const json_t *load = json_object_get(machine, "load");
+
+	if (!json_is_object(machine)) {
+		printf("%-12s this node has not said it yet\n", "machine");
+		return;
+	}
+	for (size_t i = 0; i < CS_COUNT(rows); i++)
+		printf("%-12s %s\n", rows[i].label,
+		        json_is_string(json_object_get(machine, rows[i].key))
+		                ? table_safe(text_at(machine, rows[i].key))
+		                : "not known");
+	printf("%-12s %s\n", "uptime", view_age(int_at(machine, "uptime_s")));
+	if (json_array_size(load) == 3)
+		printf("%-12s %.2f %.2f %.2f\n", "load", json_number_value(json_array_get(load, 0)),
+		        json_number_value(json_array_get(load, 1)),
+		        json_number_value(json_array_get(load, 2)));
+}
+
 static void print_node(const json_t *doc)
 {
 	const json_t *node = json_object_get(doc, "node"), *status = json_object_get(doc, "status");
@@ -62,6 +90,7 @@ static void print_node(const json_t *doc)
 		return;
 	printf("%-12s %s\n%-12s %lld\n", "state", view_word(text_at(status, "state"), false),
 	        "generation", (long long)int_at(status, "generation"));
+	print_machine(json_object_get(status, "machine"));
 	json_array_foreach(json_object_get(status, "hosts"), i, row)
 	        printf("%-12s %s: %s\n", i == 0 ? "hosts" : "", table_safe(text_at(row, "host")),
 	                true_at(row, "covered") ? table_safe(text_at(row, "by")) : "NOT COVERED");

@@ -28,5 +28,6 @@
 #define CS_PACKET_MAX (128u << 10) /* one packet on a local channel */
 #define CS_UNPACK_MAX (4u << 20) /* memory that unpacking one message may take */
 
+#define CS_FACTS_MAX 1024 /* what a node says of its host */
 #define CS_PEERS_MAX 4096
 #define CS_HOSTNAMES_MAX 32 /* extra host names of one node, site hostnames */

@@ -109,7 +109,8 @@ WIRE_STRUCT(ack, WIRE_ACK);
 	F(list, probes, probe)                                                                     \
 	F(u64, unopened, 0) /* bundles that keyd could not open */                                 \
 	F(text, error, CS_TEXT_MAX)                                                                \
-	F(text, layers, 256) /* sandbox facts, for status */
+	F(text, layers, 256) /* sandbox facts, for status */                                       \
+	F(text, facts, CS_FACTS_MAX) /* of the host: JSON, see replicator/local/host.h */
 WIRE_STRUCT(status, WIRE_STATUS);
 
 /* One node as the leader sees it; the cluster summary is a list of these. Times in ms, ages at the
@@ -137,7 +138,8 @@ WIRE_STRUCT(status, WIRE_STATUS);
 	F(text, layers, 256)                                                                       \
 	F(flag, revoked, 0)                                                                        \
 	F(flag, digest_differs, 0)                                                                 \
-	F(flag, ever_seen, 0) /* since this leader's start */
+	F(flag, ever_seen, 0) /* since this leader's start */                                      \
+	F(text, facts, CS_FACTS_MAX) /* as in STATUS; "" in a HEAD */
 WIRE_STRUCT(member, WIRE_MEMBER);
 
 #define WIRE_SUMMARY(F)                                                                            \

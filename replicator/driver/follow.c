@@ -71,7 +71,8 @@ static enum cs_err send_status(struct replicator *self, uint64_t sid)
 		.probes = { me.probes.v, me.probes.n },
 		.unopened = me.unopened,
 		.error = me.error,
-		.layers = me.layers };
+		.layers = me.layers,
+		.facts = me.facts };
 	return send_packet(self, PACKET_status, &s);
 }
 

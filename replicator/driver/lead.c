@@ -173,7 +173,7 @@ static enum cs_err send_head(struct replicator *self, const struct leader_action
 
 	CS_TRY(cs_arena_new(STATE_ARENA, &arena));
 	if (a->summary) {
-		CS_TRY(members_summary(self, arena, &summary));
+		CS_TRY(members_summary(self, false, arena, &summary));
 		h.summary = &summary;
 	}
 	return send_packet(self, a->peer, PACKET_head, &h);

@@ -6,6 +6,7 @@
 #include "replicator/driver/own.h"
 
 #define PROBES_MAX 96
+#define FACTS_BYTES (48u << 10) /* of all hosts in one summary: it has to fit a local packet */
 
 enum cs_err members_self(struct replicator *self, struct cs_arena *arena, struct wire_member *out)
 {
@@ -27,6 +28,7 @@ enum cs_err members_self(struct replicator *self, struct cs_arena *arena, struct
 		.unopened = opening_unopened(self->opening),
 		.software = CERTSPAN_VERSION,
 		.layers = "",
+		.facts = host_facts(self->host, cs_clock_wall_s()),
 		.ever_seen = true };
 	out->error = self->alarms[ALARM_DISK][0] != '\0' ? self->alarms[ALARM_DISK]
 	                                                 : self->alarms[ALARM_STORE];
@@ -48,7 +50,7 @@ static void from_status(const struct post *post, struct wire_member *m)
 {
 	const struct wire_status *s = post != NULL ? post->status.body : NULL;
 
-	m->software = m->error = m->layers = "";
+	m->software = m->error = m->layers = m->facts = "";
 	if (s == NULL)
 		return;
 	m->generation = s->generation;
@@ -61,6 +63,7 @@ static void from_status(const struct post *post, struct wire_member *m)
 	m->software = s->software;
 	m->error = s->error;
 	m->layers = s->layers;
+	m->facts = s->facts;
 }
 
 static void peer_member(struct replicator *self, const struct leader_view *v,
@@ -84,19 +87,25 @@ static void peer_member(struct replicator *self, const struct leader_view *v,
 }
 
 enum cs_err members_summary(
-        struct replicator *self, struct cs_arena *arena, struct wire_summary *out)
+        struct replicator *self, bool with_facts, struct cs_arena *arena, struct wire_summary *out)
 {
 	struct wire_member *v = cs_arena_take(arena, (leader_count(self->leader) + 1) * sizeof(*v));
-	size_t n = 0;
+	size_t n = 0, facts_bytes = 0;
 
 	if (v == NULL)
 		return CS_ENOMEM;
 	CS_TRY(members_self(self, arena, &v[n++]));
+	v[0].facts = with_facts ? v[0].facts : "";
 	for (size_t i = 0; i < leader_count(self->leader); i++) {
 		const struct leader_view view = leader_view(self->leader, i);
 		const struct wire_node *node = registry_find(self->registry, view.name);
-		if (node != NULL)
-			peer_member(self, &view, node, &v[n++]);
+		if (node == NULL)
+			continue;
+		struct wire_member *m = &v[n++];
+		peer_member(self, &view, node, m);
+		facts_bytes += strlen(m->facts);
+		if (!with_facts || facts_bytes > FACTS_BYTES)
+			m->facts = "";
 	}
 	*out = (struct wire_summary){ .primary = self->name,
 		.epoch = self->reign.epoch,
@@ -151,7 +160,7 @@ static enum cs_err summary_of(
 		struct wire_summary *s = cs_arena_take(arena, sizeof(*s));
 		if (s == NULL)
 			return CS_ENOMEM;
-		CS_TRY(members_summary(self, arena, s));
+		CS_TRY(members_summary(self, true, arena, s));
 		out->summary = s;
 	} else if (self->head.body != NULL) {
 		out->summary = ((const struct wire_head *)self->head.body)->summary;

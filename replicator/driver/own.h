@@ -7,6 +7,7 @@
 #include "replicator/core/leader.h"
 #include "replicator/core/view.h"
 #include "replicator/driver/registry.h"
+#include "replicator/local/host.h"
 #include "replicator/local/opening.h"
 #include "replicator/local/prober.h"
 #include "replicator/net/link.h"
@@ -90,6 +91,7 @@ struct replicator {
 	int admin, keyd_fd, prober_fd; /* -1: none */
 	struct opening *opening;
 	struct prober *prober;
+	struct host *host;
 	struct wire_packet keyd_state;
 	struct wire_packet writes[WRITES_MAX];
 	size_t write_count;
@@ -148,9 +150,9 @@ CS_MUST enum cs_err serve_names(
 void serve_settle(struct replicator *self); /* fixes and publishes views as far as released */
 
 /* members.c */
-/* The cluster as the leader sees it, in ARENA. */
+/* The cluster as the leader sees it, in ARENA; WITH_FACTS: what each node says of its host too. */
 CS_MUST enum cs_err members_summary(
-        struct replicator *self, struct cs_arena *arena, struct wire_summary *out);
+        struct replicator *self, bool with_facts, struct cs_arena *arena, struct wire_summary *out);
 CS_MUST enum cs_err members_self(
         struct replicator *self, struct cs_arena *arena, struct wire_member *out);
 CS_MUST enum cs_err members_facts(

@@ -118,6 +118,7 @@ enum cs_err start_all(struct replicator *self)
 	CS_TRY(read_key(self));
 	CS_TRY(open_state(self));
 	CS_TRY(opening_new(&self->opening));
+	CS_TRY(host_new(&self->host));
 	CS_TRY(prober_new(&self->prober));
 	CS_TRY(replicator_refresh(self));
 	CS_TRY(opening_scan(self->opening, self->state));
@@ -164,6 +165,7 @@ void stop_all(struct replicator *self)
 	wire_packet_free(&self->keyd_state);
 	opening_free(&self->opening);
 	prober_free(&self->prober);
+	host_free(&self->host);
 	registry_free(&self->registry);
 	cs_arena_free(&self->reign_arena);
 	cs_arena_free(&self->changed_arena);
