@@ -15,6 +15,14 @@ CS_MUST enum cs_err p12_seal(struct cs_bytes leaf, struct cs_bytes pkcs8,
         const struct cs_bytes *chain, size_t chain_count, const char *name, const char *passphrase,
         struct cs_buf *out);
 
+/* Who is to open it: a machine (2,048 rounds: its passphrase has 256 bits), people (600,000), old
+ * Windows and Java (3DES, SHA-1). */
+enum p12_strength { P12_SEALED, P12_HUMAN, P12_OLD };
+/* As p12_seal, under a passphrase of people (UTF-8). */
+CS_MUST enum cs_err p12_write(struct cs_bytes leaf, struct cs_bytes pkcs8,
+        const struct cs_bytes *chain, size_t chain_count, const char *name, const char *passphrase,
+        enum p12_strength strength, struct cs_buf *out);
+
 /* What came out of a PKCS#12. keys: PKCS#8 DER, one after the other; all buffers are wiped when
  * freed. */
 struct p12_content {

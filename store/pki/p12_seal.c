@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
+#include "store/pki/export.h"
 #include "store/pki/ossl.h"
 #include "store/pki/p12.h"
 
@@ -118,8 +119,34 @@ static void bmp_only(const char *name, char out[CS_FRIENDLY_MAX + 1])
 	*out = '\0';
 }
 
+/* What protects the parts, by who is to open the file. */
+struct strength {
+	int cipher; /* of key and certificates */
+	int rounds; /* of each derivation */
+	bool sha1_mac;
+};
+static const struct strength strengths[] = {
+	[P12_SEALED] = { NID_aes_256_cbc, ROUNDS, false },
+	[P12_HUMAN] = { NID_aes_256_cbc, PKI_HUMAN_ROUNDS, false },
+	[P12_OLD] = { NID_pbe_WithSHA1And3_Key_TripleDES_CBC, PKI_OLD_ROUNDS, true },
+};
+
+static PKCS12 *create(EVP_PKEY *key, X509 *leaf, x509_stack *others, const char *name,
+        const char *passphrase, const struct strength *by)
+{
+	CS_AUTO(ossl_p12_free)
+	PKCS12 *p12 = PKCS12_create_ex(passphrase, name[0] != '\0' ? name : NULL, key, leaf, others,
+	        by->cipher, by->cipher, by->rounds, -1, 0, NULL, NULL);
+	const EVP_MD *md = by->sha1_mac ? EVP_sha1() : EVP_sha256();
+
+	if (p12 == NULL || PKCS12_set_mac(p12, passphrase, -1, NULL, 0, by->rounds, md) != 1)
+		return NULL;
+	return CS_STEAL(p12);
+}
+
 static enum cs_err seal(struct cs_bytes leaf, struct cs_bytes pkcs8, const struct cs_bytes *chain,
-        size_t chain_count, const char *name, const char *passphrase, struct cs_buf *out)
+        size_t chain_count, const char *name, const char *passphrase, enum p12_strength strength,
+        struct cs_buf *out)
 {
 	CS_AUTO(stack_free) x509_stack *others = NULL;
 	CS_AUTO(ossl_x509_free) X509 *x = x509_of(leaf);
@@ -133,20 +160,27 @@ static enum cs_err seal(struct cs_bytes leaf, struct cs_bytes pkcs8, const struc
 	char shown[CS_FRIENDLY_MAX + 1];
 	bmp_only(name, shown);
 	CS_AUTO(ossl_p12_free)
-	PKCS12 *p12 = PKCS12_create_ex(passphrase, shown[0] != '\0' ? shown : NULL, key, x, others,
-	        NID_aes_256_cbc, NID_aes_256_cbc, ROUNDS, ROUNDS, 0, NULL, NULL);
+	PKCS12 *p12 = create(key, x, others, shown, passphrase, &strengths[strength]);
 	return p12 != NULL ? append(p12, out) : CS_ECRYPTO;
 }
 
-enum cs_err p12_seal(struct cs_bytes leaf, struct cs_bytes pkcs8, const struct cs_bytes *chain,
-        size_t chain_count, const char *name, const char *passphrase, struct cs_buf *out)
+enum cs_err p12_write(struct cs_bytes leaf, struct cs_bytes pkcs8, const struct cs_bytes *chain,
+        size_t chain_count, const char *name, const char *passphrase, enum p12_strength strength,
+        struct cs_buf *out)
 {
 	if (chain_count > CS_CHAIN_MAX || leaf.n > CS_DER_MAX || pkcs8.n > CS_KEY_MAX)
 		return CS_ETOOBIG;
 	if (!cs_text_ok(name, CS_FRIENDLY_MAX))
 		return CS_EMALFORMED;
 	ERR_set_mark();
-	const enum cs_err rc = seal(leaf, pkcs8, chain, chain_count, name, passphrase, out);
+	const enum cs_err rc =
+	        seal(leaf, pkcs8, chain, chain_count, name, passphrase, strength, out);
 	ERR_pop_to_mark();
 	return rc;
+}
+
+enum cs_err p12_seal(struct cs_bytes leaf, struct cs_bytes pkcs8, const struct cs_bytes *chain,
+        size_t chain_count, const char *name, const char *passphrase, struct cs_buf *out)
+{
+	return p12_write(leaf, pkcs8, chain, chain_count, name, passphrase, P12_SEALED, out);
 }
