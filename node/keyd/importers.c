@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "node/keyd/sealer.h"
+#include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/role/channel.h"
 
@@ -11,11 +12,13 @@
 struct importers {
 	struct loop *loop;
 	struct vault *vault;
+	struct custody *custody;
 	int fds[IMPORTERS_MAX]; /* [0, count) are open */
 	size_t count;
 };
 
-enum cs_err importers_new(struct loop *loop, struct vault *vault, struct importers **out)
+enum cs_err importers_new(
+        struct loop *loop, struct vault *vault, struct custody *custody, struct importers **out)
 {
 	struct importers *self = calloc(1, sizeof(*self));
 
@@ -24,6 +27,7 @@ enum cs_err importers_new(struct loop *loop, struct vault *vault, struct importe
 		return CS_ENOMEM;
 	self->loop = loop;
 	self->vault = vault;
+	self->custody = custody;
 	return CS_OK;
 }
 
@@ -71,7 +75,9 @@ static void on_importer(void *data, int fd, uint32_t events)
 	if (rc == CS_EAGAIN)
 		return;
 	if (rc == CS_OK)
-		rc = packet.id == PACKET_seal ? answer(self, fd, packet.body) : CS_EUNSUPPORTED;
+		rc = packet.id == PACKET_seal
+		             ? answer(self, fd, packet.body)
+		             : custody_answer(self->custody, fd, &packet, cs_clock_wall_s());
 	if (rc == CS_OK)
 		return;
 	if (rc != CS_ECLOSED)

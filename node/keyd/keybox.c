@@ -147,12 +147,17 @@ size_t keybox_count(const struct keybox *self)
 	return self->count;
 }
 
+void keybox_clear(struct keybox *self)
+{
+	while (self->oldest != NULL)
+		drop(self, self->oldest);
+}
+
 void keybox_free(struct keybox **self)
 {
 	if (*self == NULL)
 		return;
-	while ((*self)->oldest != NULL)
-		drop(*self, (*self)->oldest);
+	keybox_clear(*self);
 	free((*self)->buckets);
 	free(*self);
 	*self = NULL;

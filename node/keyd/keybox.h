@@ -17,5 +17,6 @@ CS_MUST enum cs_err keybox_put(struct keybox *self, const char *id, bool hot, st
  * disowns. */
 typedef bool keybox_keep_fn(void *data, const char *id);
 void keybox_sweep(struct keybox *self, size_t n, keybox_keep_fn *keep, void *data);
+void keybox_clear(struct keybox *self); /* drops and wipes them all */
 size_t keybox_count(const struct keybox *self);
 void keybox_free(struct keybox **self);

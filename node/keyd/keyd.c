@@ -25,6 +25,7 @@ struct keyd {
 	struct signer signer;
 	struct edges *edges;
 	struct importers *importers;
+	struct custody custody;
 	struct opener *opener;
 	int replicator; /* -1: none */
 	bool files_open, stopping,
@@ -278,6 +279,8 @@ static enum cs_err one_turn(struct keyd *self)
 	        edges_served(self->edges) == served || now - self->opened_ms >= OPEN_AT_LEAST_MS;
 	if (quiet && may_open(self, now))
 		open_ahead(self, now);
+	if (self->custody.restart)
+		end(self, CS_EAGAIN);
 	if (self->stopping && edges_count(self->edges) == 0 &&
 	        importers_count(self->importers) == 0)
 		end(self, CS_OK);
@@ -307,9 +310,10 @@ enum cs_err keyd_new(struct role *role, struct vault *vault, bool files_open, st
 	CS_TRY(loop_new(&self->loop));
 	CS_TRY(keybox_new(KEYS_MAX, &self->box));
 	self->signer = (struct signer){ .box = self->box, .vault = vault };
+	self->custody = (struct custody){ .vault = vault, .box = self->box };
 	CS_TRY(opener_new(self->box, vault, &self->opener));
 	CS_TRY(edges_new(self->loop, &self->signer, &self->edges));
-	CS_TRY(importers_new(self->loop, vault, &self->importers));
+	CS_TRY(importers_new(self->loop, vault, &self->custody, &self->importers));
 	CS_TRY(loop_watch(self->loop, role->control, EPOLLIN, on_control, self));
 	*out = CS_STEAL(self);
 	return CS_OK;

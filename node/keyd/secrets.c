@@ -14,6 +14,7 @@ struct held {
 };
 struct secrets {
 	struct keyd_key key;
+	bool locked, brought; /* brought: by an admin, so our own keys are not here */
 	char node[CS_ID_MAX + 1];
 	struct held held[SECRETS_EPOCHS_MAX];
 };
@@ -60,6 +61,8 @@ static enum cs_err open_box(struct secrets *self, const struct wire_secret *secr
 {
 	struct held opened = { .epoch = secret->epoch };
 
+	if (self->brought)
+		return CS_ELOCKED;
 	if (secret->epoch == 0 || strcmp(secret->node, self->node) != 0 ||
 	        secret->box.n != BOX_BYTES ||
 	        crypto_box_seal_open(opened.secret, secret->box.p, secret->box.n,
@@ -89,6 +92,8 @@ enum cs_err secrets_find(
 	struct wire_object object;
 	char id[CS_ID_MAX + 16];
 
+	if (self->locked)
+		return CS_ELOCKED;
 	const struct held *held = epoch != 0 ? held_of(self, epoch) : NULL;
 	if (held == NULL) {
 		if (state == NULL || epoch == 0)
@@ -133,6 +138,8 @@ enum cs_err secrets_load(struct secrets *self, struct state *state)
 {
 	struct load load = { self, CS_OK };
 
+	if (self->locked || self->brought)
+		return self->locked ? CS_ELOCKED : CS_OK;
 	CS_TRY(state_each(state, OBJECT_SECRET, "", load_one, &load));
 	return load.worst;
 }
@@ -168,6 +175,46 @@ enum cs_err secrets_reseal(const struct secrets *self, const char *node, const u
 	}
 	*out = list;
 	return *count > 0 ? CS_OK : CS_ELOCKED;
+}
+
+size_t secrets_list(const struct secrets *self, struct wire_open_secret *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < SECRETS_EPOCHS_MAX; i++)
+		if (self->held[i].epoch != 0)
+			out[n++] = (struct wire_open_secret){ self->held[i].epoch,
+				{ self->held[i].secret, SECRET_BYTES } };
+	return n;
+}
+
+void secrets_lock(struct secrets *self)
+{
+	sodium_memzero(self->held, sizeof(self->held));
+	sodium_memzero(&self->key, sizeof(self->key));
+	self->locked = true;
+}
+
+bool secrets_locked(const struct secrets *self)
+{
+	return self->locked;
+}
+
+enum cs_err secrets_unlock(struct secrets *self, const struct wire_open_secret *list, size_t count)
+{
+	if (count == 0 || count > SECRETS_EPOCHS_MAX)
+		return CS_EMALFORMED;
+	for (size_t i = 0; i < count; i++)
+		if (list[i].epoch == 0 || list[i].secret.n != SECRET_BYTES)
+			return CS_EMALFORMED;
+	for (size_t i = 0; i < count; i++) {
+		self->held[i].epoch = list[i].epoch;
+		memcpy(self->held[i].secret, list[i].secret.p, SECRET_BYTES);
+	}
+	randombytes_buf(self->key.wrap, sizeof(self->key.wrap));
+	self->locked = false;
+	self->brought = true;
+	return CS_OK;
 }
 
 void secrets_free(struct secrets **self)

@@ -2,7 +2,7 @@
  * keys, and the cluster secret of every epoch that has been sealed to it (design 4.3). */
 #pragma once
 #include "proto/role/keyfile.h"
-#include "proto/wire/objects.h"
+#include "proto/wire/control.h"
 #include "store/db/state.h"
 
 #define SECRETS_EPOCHS_MAX 32 /* the newest ones */
@@ -24,4 +24,14 @@ uint32_t secrets_newest(const struct secrets *self); /* epoch; 0: none yet */
 CS_MUST enum cs_err secrets_reseal(const struct secrets *self, const char *node,
         const uint8_t seal_key[32], struct cs_arena *arena, const struct wire_secret **out,
         size_t *count);
+/* The secrets held, for a recovery file: 32 bytes each, views into SELF; OUT takes
+ * SECRETS_EPOCHS_MAX. How many. */
+size_t secrets_list(const struct secrets *self, struct wire_open_secret *out);
+/* Wipes every secret and this node's own keys; nothing of the store opens from then on. */
+void secrets_lock(struct secrets *self);
+bool secrets_locked(const struct secrets *self);
+/* Unlocks with secrets that an admin brings. Numbers that are wrapped from now on go under a fresh
+ * key. CS_EMALFORMED: no secret, or epoch 0, or a length other than 32; nothing is changed then. */
+CS_MUST enum cs_err secrets_unlock(
+        struct secrets *self, const struct wire_open_secret *list, size_t count);
 void secrets_free(struct secrets **self); /* wipes */

@@ -10,11 +10,13 @@
 #include "store/pki/p12.h"
 
 #define BUNDLE_ARENA (4 * CS_OBJECT_MAX)
+#define RECORD_AGE_S 120 /* an export record lets out what it names for so long */
 
 struct vault {
 	struct state *state; /* NULL until there is one */
 	struct secrets *secrets;
 	size_t map_size;
+	char node[CS_ID_MAX + 1];
 	char dir[CS_TEXT_MAX + 16], file[CS_TEXT_MAX + 32];
 	dev_t device;
 	ino_t inode;
@@ -29,6 +31,7 @@ enum cs_err vault_new(const char *dir, const char *node, size_t map_size,
 	if (self == NULL)
 		return CS_ENOMEM;
 	self->map_size = map_size;
+	snprintf(self->node, sizeof(self->node), "%s", node);
 	snprintf(self->dir, sizeof(self->dir), "%s/state", dir);
 	snprintf(self->file, sizeof(self->file), "%s/data.mdb", self->dir);
 	CS_TRY(secrets_new(key, node, &self->secrets));
@@ -176,6 +179,137 @@ enum cs_err vault_key(struct vault *self, const char *id, struct signkey **out)
 		return CS_OK;
 	return open_sealed(self, id,
 	        out); /* the numbers are derived: what is missing or damaged is made again */
+}
+
+/* Exports and custody
+ * -------------------------------------------------------------------------------- */
+
+static enum cs_err copy(struct cs_arena *arena, struct cs_bytes from, struct cs_bytes *out)
+{
+	uint8_t *p = cs_arena_take(arena, from.n + 1);
+
+	if (p == NULL)
+		return CS_ENOMEM;
+	if (from.n > 0)
+		memcpy(p, from.p, from.n);
+	*out = (struct cs_bytes){ p, from.n };
+	return CS_OK;
+}
+
+static enum cs_err export_bundle(
+        struct vault *self, const char *id, struct cs_arena *arena, struct vault_export *out)
+{
+	CS_AUTO(p12_content_free) struct p12_content content = { 0 };
+	CS_AUTO(signkey_free) struct signkey *key = NULL;
+	struct wire_bundle bundle;
+
+	CS_TRY(read_bundle(self, id, arena, &bundle));
+	CS_TRY(unseal(self, id, &bundle, &content));
+	CS_TRY(key_in(&content, bundle.leaf, &key));
+	out->leaf = bundle.leaf;
+	out->chain = bundle.chain;
+	return copy(arena, content.keys[0], &out->pkcs8);
+}
+
+static enum cs_err read_cluster(struct vault *self, uint8_t out[16])
+{
+	CS_AUTO(cs_buf_free) struct cs_buf buf = cs_buf_new(64);
+
+	CS_TRY(vault_attach(self));
+	CS_TRY(state_local_get(self->state, LOCAL_META, "cluster", &buf));
+	if (buf.n != 16)
+		return CS_ECORRUPT;
+	memcpy(out, buf.p, 16);
+	return CS_OK;
+}
+
+static enum cs_err export_secrets(struct vault *self, struct vault_export *out)
+{
+	CS_TRY(vault_refresh(self));
+	out->secret_count = secrets_list(self->secrets, out->secrets);
+	return out->secret_count > 0 ? CS_OK : CS_ELOCKED;
+}
+
+enum cs_err vault_export(struct vault *self, const char *record, int64_t now_s,
+        struct cs_arena *arena, struct vault_export *out)
+{
+	struct wire_object object;
+	struct wire_export said;
+
+	*out = (struct vault_export){ .secret_count = 0 };
+	CS_TRY(read_cluster(self, out->cluster));
+	CS_TRY(state_get(self->state, OBJECT_EXPORT, record, arena, &object));
+	CS_TRY(wire_decode(&wire_export_type, object.payload, arena, &said));
+	const int64_t age = now_s - (int64_t)said.at;
+	if (strcmp(said.node, self->node) != 0 || age > RECORD_AGE_S || age < -RECORD_AGE_S)
+		return CS_EDENIED;
+	return said.bundle[0] != '\0' ? export_bundle(self, said.bundle, arena, out)
+	                              : export_secrets(self, out);
+}
+
+static enum cs_err same_cluster(struct vault *self, struct cs_bytes cluster)
+{
+	uint8_t own[16];
+
+	CS_TRY(read_cluster(self, own));
+	return cs_bytes_equal(cluster, (struct cs_bytes){ own, sizeof(own) }) ? CS_OK
+	                                                                      : CS_EMISMATCH;
+}
+
+enum cs_err vault_compare(struct vault *self, struct cs_bytes cluster,
+        const struct wire_open_secret *list, size_t count)
+{
+	uint32_t newest = 0;
+
+	CS_TRY(same_cluster(self, cluster));
+	CS_TRY(vault_refresh(self));
+	for (size_t i = 0; i < count; i++) {
+		const uint8_t *held;
+		const enum cs_err rc =
+		        secrets_find(self->secrets, self->state, list[i].epoch, &held);
+		if (rc == CS_ELOCKED && vault_epoch(self) != 0)
+			return CS_EMISMATCH; /* an epoch that this cluster never had */
+		CS_TRY(rc);
+		if (list[i].secret.n != 32 || sodium_memcmp(held, list[i].secret.p, 32) != 0)
+			return CS_EMISMATCH;
+		newest = list[i].epoch > newest ? list[i].epoch : newest;
+	}
+	return newest == vault_epoch(self) ? CS_OK : CS_EMISMATCH;
+}
+
+void vault_lock(struct vault *self)
+{
+	secrets_lock(self->secrets);
+}
+
+bool vault_locked(const struct vault *self)
+{
+	return secrets_locked(self->secrets);
+}
+
+/* The first bundle tells whether the secrets are ours. */
+static enum cs_err try_one(void *data, const struct wire_object *object)
+{
+	CS_AUTO(cs_arena_free) struct cs_arena *arena = NULL;
+	CS_AUTO(p12_content_free) struct p12_content content = { 0 };
+	struct wire_bundle bundle;
+
+	CS_TRY(cs_arena_new(BUNDLE_ARENA, &arena));
+	CS_TRY(wire_decode(&wire_bundle_type, object->payload, arena, &bundle));
+	const enum cs_err rc = unseal(data, object->id, &bundle, &content);
+	return rc == CS_OK ? CS_EEXISTS : CS_EMISMATCH;
+}
+
+enum cs_err vault_unlock(struct vault *self, struct cs_bytes cluster,
+        const struct wire_open_secret *list, size_t count)
+{
+	CS_TRY(same_cluster(self, cluster));
+	CS_TRY(secrets_unlock(self->secrets, list, count));
+	const enum cs_err rc = state_each(self->state, OBJECT_BUNDLE, "", try_one, self);
+	if (rc == CS_OK || rc == CS_EEXISTS)
+		return CS_OK;
+	vault_lock(self);
+	return rc;
 }
 
 void vault_free(struct vault **self)

@@ -31,4 +31,25 @@ uint32_t vault_epoch(const struct vault *self); /* newest held; 0: locked */
 CS_MUST enum cs_err vault_refresh(struct vault *self);
 CS_MUST enum cs_err vault_reseal(struct vault *self, const char *node, const uint8_t seal_key[32],
         struct cs_arena *arena, const struct wire_secret **out, size_t *count);
+/* What an export record lets out: the key of its bundle, with leaf and chain; or, for a recovery
+ * file, every cluster secret. All in ARENA. CS_ENOTFOUND: no such record, or its bundle is gone;
+ * CS_EDENIED: the record is not of now or not of this node. */
+struct vault_export {
+	struct cs_bytes pkcs8, leaf;
+	struct wire_blobs chain;
+	uint8_t cluster[16];
+	struct wire_open_secret secrets[SECRETS_EPOCHS_MAX];
+	size_t secret_count;
+};
+CS_MUST enum cs_err vault_export(struct vault *self, const char *record, int64_t now_s,
+        struct cs_arena *arena, struct vault_export *out);
+/* Whether LIST is of this cluster: each secret the one that is held for its epoch, the newest among
+ * them. CS_EMISMATCH, CS_ELOCKED. */
+CS_MUST enum cs_err vault_compare(struct vault *self, struct cs_bytes cluster,
+        const struct wire_open_secret *list, size_t count);
+void vault_lock(struct vault *self);
+bool vault_locked(const struct vault *self);
+/* CS_EMISMATCH: a sealed bundle of the store does not open with them; nothing is unlocked then. */
+CS_MUST enum cs_err vault_unlock(struct vault *self, struct cs_bytes cluster,
+        const struct wire_open_secret *list, size_t count);
 void vault_free(struct vault **self);
