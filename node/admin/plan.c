@@ -10,7 +10,9 @@ static const struct wire_type *type_of(uint32_t kind)
 		[OBJECT_DEFAULT] = &wire_default_choice_type,
 		[OBJECT_NODE] = &wire_node_type,
 		[OBJECT_SETTING] = &wire_setting_type,
-		[OBJECT_ACTIVATION] = &wire_activation_type };
+		[OBJECT_ACTIVATION] = &wire_activation_type,
+		[OBJECT_EXPORT] = &wire_export_type,
+		[OBJECT_RECOVERY] = &wire_recovery_type };
 
 	return types[kind];
 }

@@ -1,6 +1,7 @@
 #include "node/admin/routes.h"
 #include <stdio.h>
 #include <string.h>
+#include "node/admin/custody.h"
 #include "node/admin/gate.h"
 #include "node/admin/status.h"
 #include "node/admin/views.h"
@@ -29,6 +30,9 @@ static const struct route table[] = {
 	{ "GET", "/v1/sync", route_sync, NULL, false },
 	{ "POST", "/v1/sync/wait", route_sync_wait, fields_wait, false },
 	{ "POST", "/v1/probe", route_probe, fields_probe, false },
+	{ "GET", "/v1/export", route_export, fields_export_public, false },
+	{ "GET", "/v1/exports", route_exports, fields_exports, false },
+	{ "GET", "/v1/key", route_key, NULL, false },
 };
 
 /* Whether PATH is of PATTERN; what stands for "*" goes into NAME. */
@@ -114,6 +118,7 @@ enum cs_err route_status_input(struct call *call, struct scene *scene, struct st
 	const struct mirror_object *set = mirror_get(call->mirror, OBJECT_SYNCSET, "syncset");
 	const struct wire_syncset *syncset = set != NULL ? set->body : NULL;
 
+	const uint32_t epoch = call->facts->keyd != NULL ? call->facts->keyd->secret_epoch : 0;
 	CS_TRY(route_scene(call, scene));
 	*out = (struct status_input){ .scene = scene,
 		.facts = call->facts,
@@ -121,7 +126,8 @@ enum cs_err route_status_input(struct call *call, struct scene *scene, struct st
 		.node = admin_node(call->admin),
 		.generation = mirror_generation(call->mirror),
 		.shared_user = admin_shared_user(call->admin),
-		.now_ms = cs_clock_wall_ms() };
+		.now_ms = cs_clock_wall_ms(),
+		.recovery_verified = custody_verified(call->mirror, epoch) != NULL };
 	if (syncset != NULL)
 		out->sync_set = syncset->backups;
 	return CS_OK;

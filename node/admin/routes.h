@@ -22,11 +22,12 @@ route_fn route_default, route_default_set, route_default_clear;
 route_fn route_nodes, route_node, route_node_set, route_node_remove, route_token;
 route_fn route_settings, route_setting, route_setting_set;
 route_fn route_sync_wait, route_probe;
+route_fn route_export, route_exports, route_key;
 
 extern const struct arg_field fields_status[], fields_certs[], fields_cert_delete[],
         fields_activate[], fields_default_set[], fields_node_name[], fields_coverage[],
         fields_explain[], fields_node_set[], fields_token[], fields_setting_set[], fields_wait[],
-        fields_probe[];
+        fields_probe[], fields_export_public[], fields_exports[];
 
 /* Shared by the handlers. */
 CS_MUST enum cs_err route_scene(struct call *call, struct scene *out); /* of the locked mirror */

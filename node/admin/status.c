@@ -267,6 +267,10 @@ static json_t *warnings_json(const struct status_input *in)
 		rc = json_add_warning(list, "shared-user",
 		        "all roles run as one ordinary user: a break-in at one reaches the keys; "
 		        "start certspand as root");
+	if (rc == CS_OK && !in->recovery_verified && in->facts->role == ROLE_PRIMARY)
+		rc = json_add_warning(list, "recovery-unverified",
+		        "nobody has tried the recovery file yet: certspan key recovery --verify "
+		        "FILE");
 	for (size_t i = 0; rc == CS_OK && i < in->facts->alarms.n; i++)
 		rc = json_add_warning(list, "alarm", in->facts->alarms.v[i]);
 	return list;

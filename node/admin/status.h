@@ -16,6 +16,7 @@ struct status_input {
 	bool shared_user;
 	int64_t now_ms; /* wall clock */
 	bool local; /* this node only */
+	bool recovery_verified; /* the recovery file, for the newest cluster secret */
 };
 
 /* What is known of one node, in the order of the registry. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "node/admin/activate.h"
+#include "node/admin/custody.h"
 #include "node/admin/views.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
@@ -243,6 +244,21 @@ struct importer {
 	int fd;
 };
 
+static enum cs_err permit_one(const struct importer *importer, const struct wire_permit *in)
+{
+	struct wire_permitted permitted;
+	struct call call;
+	char *body = NULL;
+
+	CS_TRY(call_begin(importer->admin, in->uid, &call));
+	custody_permit(&call, in, &permitted, &body);
+	const enum cs_err rc = channel_send_wait(
+	        importer->fd, PACKET_permitted, &permitted, cs_clock_mono_ms() + REPLY_WAIT_MS);
+	free(body);
+	call_end(&call);
+	return rc;
+}
+
 static enum cs_err serve_one(const struct importer *importer)
 {
 	CS_AUTO(wire_packet_free) struct wire_packet packet = { 0 };
@@ -251,6 +267,8 @@ static enum cs_err serve_one(const struct importer *importer)
 
 	CS_TRY(channel_receive_wait(
 	        importer->fd, cs_clock_mono_ms() + SUBMIT_WAIT_MS, &packet, NULL));
+	if (packet.id == PACKET_permit)
+		return permit_one(importer, packet.body);
 	if (packet.id != PACKET_submit)
 		return CS_EMALFORMED;
 	submit(importer->admin, packet.body, &reply.status, &body);

@@ -40,7 +40,8 @@ static enum cs_err send_request(int fd, const struct wire_door *request, int64_t
 	return door_frame_write(fd, cs_buf_view(&packet), deadline_ms);
 }
 
-static enum cs_err read_reply(int fd, int64_t deadline_ms, uint32_t *status, struct cs_buf *body)
+static enum cs_err read_reply(
+        int fd, int64_t deadline_ms, uint32_t *status, struct cs_buf *body, struct cs_buf *file)
 {
 	CS_AUTO(cs_buf_free) struct cs_buf frame = cs_buf_new(DOOR_REPLY_MAX);
 	CS_AUTO(wire_packet_free) struct wire_packet packet = { 0 };
@@ -51,11 +52,19 @@ static enum cs_err read_reply(int fd, int64_t deadline_ms, uint32_t *status, str
 		return CS_EMALFORMED;
 	const struct wire_door_reply *reply = packet.body;
 	*status = reply->status;
+	if (file != NULL && reply->file.n > 0)
+		CS_TRY(cs_buf_add(file, reply->file.p, reply->file.n));
 	return cs_buf_add(body, reply->body, strlen(reply->body));
 }
 
 enum cs_err door_call(const char *socket_path, const struct wire_door *request, int64_t deadline_ms,
         uint32_t *status, struct cs_buf *body)
+{
+	return door_fetch(socket_path, request, deadline_ms, status, body, NULL);
+}
+
+enum cs_err door_fetch(const char *socket_path, const struct wire_door *request,
+        int64_t deadline_ms, uint32_t *status, struct cs_buf *body, struct cs_buf *file)
 {
 	CS_AUTO(fd_close) int fd = -1;
 
@@ -66,7 +75,7 @@ enum cs_err door_call(const char *socket_path, const struct wire_door *request, 
 	const enum cs_err sent = send_request(fd, request, deadline_ms);
 	if (sent != CS_OK && sent != CS_ECLOSED)
 		return sent;
-	return read_reply(fd, deadline_ms, status, body);
+	return read_reply(fd, deadline_ms, status, body, file);
 }
 
 const char *door_reason(enum cs_err err)

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <sodium.h>
 #include "node/sandbox/seccomp.h"
 #include "store/pki/p12.h"
 
@@ -27,6 +28,8 @@ static enum cs_err warm_up(void)
 
 	if (OPENSSL_init_crypto(
 	            OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL) != 1)
+		return CS_ECRYPTO;
+	if (sodium_init() < 0)
 		return CS_ECRYPTO;
 	p12_prepare_legacy();
 	return EVP_Digest("", 0, digest, &n, EVP_sha256(), NULL) == 1 ? CS_OK : CS_ECRYPTO;

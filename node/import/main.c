@@ -3,9 +3,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <jansson.h>
 #include "node/door/frame.h"
+#include "node/import/answer.h"
 #include "node/import/cage.h"
+#include "node/import/leave.h"
 #include "node/import/submit.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
@@ -66,15 +67,20 @@ static enum cs_err read_request(int door, struct wire_packet *out)
 	if (out->id != PACKET_door)
 		return CS_EMALFORMED;
 	const struct wire_door *request = out->body;
-	return strcmp(request->verb, "import") == 0 ? CS_OK : CS_EUNSUPPORTED;
+	return strcmp(request->verb, "import") == 0 || leave_knows(request->verb) ? CS_OK
+	                                                                          : CS_EUNSUPPORTED;
 }
 
-static enum cs_err work(const struct ends *ends, uint32_t *status, struct cs_buf *body)
+static enum cs_err work(
+        const struct ends *ends, uint32_t *status, struct cs_buf *body, struct cs_buf *file)
 {
 	CS_AUTO(wire_packet_free) struct wire_packet packet = { 0 };
 	CS_AUTO(upload_free) struct upload upload = { 0 };
 
 	CS_TRY(read_request(ends->door, &packet));
+	const struct wire_door *door = packet.body;
+	if (leave_knows(door->verb))
+		return leave_serve(&ends->to, door, status, body, file);
 	CS_TRY(upload_read(packet.body, &upload));
 	return submit_upload(&ends->to, packet.body, &upload, status, body);
 }
@@ -116,23 +122,17 @@ static const struct failing *failing(enum cs_err err)
 static enum cs_err explain(enum cs_err err, uint32_t *status, struct cs_buf *body)
 {
 	const struct failing *why = failing(err);
-	json_t *doc = json_pack("{s:s, s:{s:s, s:i, s:s, s:s}}", "schema", "certspan.error/1",
-	        "error", "code", cs_err_name(err), "exit", cs_err_exit(err), "text", why->text,
-	        "next", why->next);
-	char *text = doc != NULL ? json_dumps(doc, JSON_COMPACT) : NULL;
 
 	*status = why->status;
-	cs_buf_free(body); /* what half an answer had come */
-	const enum cs_err rc = text != NULL ? cs_buf_add(body, text, strlen(text)) : CS_ENOMEM;
-	free(text);
-	json_decref(doc);
-	return rc;
+	return answer_error(err, why->text, why->next, body);
 }
 
-static enum cs_err reply(int door, uint32_t status, struct cs_buf *body)
+static enum cs_err reply(int door, uint32_t status, struct cs_buf *body, const struct cs_buf *file)
 {
 	CS_AUTO(cs_buf_free) struct cs_buf packet = cs_buf_new(DOOR_REPLY_MAX);
-	const struct wire_door_reply answer = { .status = status, .body = cs_buf_text(body) };
+	const struct wire_door_reply answer = {
+		.status = status, .body = cs_buf_text(body), .file = cs_buf_view(file)
+	};
 
 	CS_TRY(wire_pack(PACKET_door_reply, &answer, &packet));
 	return door_frame_write(door, cs_buf_view(&packet), cs_clock_mono_ms() + REPLY_MS);
@@ -141,7 +141,9 @@ static enum cs_err reply(int door, uint32_t status, struct cs_buf *body)
 static enum cs_err serve(const struct role *role)
 {
 	struct ends ends = { -1, { -1, -1, 0 } };
-	CS_AUTO(cs_buf_free) struct cs_buf body = cs_buf_new(DOOR_REPLY_MAX);
+	CS_AUTO(cs_buf_free)
+	struct cs_buf body = cs_buf_new(DOOR_REPLY_MAX),
+	              file = cs_buf_new(CS_EXPORT_MAX);
 	uint32_t status = 0;
 	bool seccomp;
 
@@ -150,13 +152,14 @@ static enum cs_err serve(const struct role *role)
 	if (!seccomp)
 		cs_debug("seccomp is not active; the limits alone hold this upload");
 	(void)!role_ready(role, seccomp ? "rlimits seccomp" : "rlimits no-seccomp");
-	const enum cs_err rc = work(&ends, &status, &body);
+	const enum cs_err rc = work(&ends, &status, &body, &file);
 	if (rc != CS_OK) {
 		cs_warning("an upload by user %u ended early: %s; nothing of it was taken further",
 		        ends.to.uid, cs_err_text(rc));
+		cs_buf_free(&file);
 		CS_TRY(explain(rc, &status, &body));
 	}
-	return reply(ends.door, status, &body);
+	return reply(ends.door, status, &body, &file);
 }
 
 int main(void)
