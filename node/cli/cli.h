@@ -91,4 +91,5 @@ cli_run cli_init, cli_join, cli_status, cli_check, cli_probe, cli_explain, cli_d
         cli_coverage_matrix, cli_coverage_match, cli_node_list, cli_node_show, cli_node_set,
         cli_node_remove, cli_node_token, cli_setting_list, cli_setting_get, cli_setting_set,
         cli_sync_status, cli_sync_wait, cli_config_check, cli_config_show, cli_config_example,
-        cli_version, cli_help;
+        cli_version, cli_help, cli_cert_export, cli_cert_exports, cli_key_status, cli_key_recovery,
+        cli_key_lock, cli_key_unlock;

@@ -39,6 +39,12 @@ static const struct cli_option init_options[] = {
 	{ "state", 0, "DIR", "the state directory [/var/lib/certspan]" },
 	{ "edge-listen", 0, "ADDRESS", "HOST:PORT of the TLS edge; may be repeated [0.0.0.0:443]" },
 	{ "upstream", 0, "TARGET", "tcp:HOST:PORT or unix:PATH behind the edge" },
+	{ "recovery", 0, "FILE",
+	        "the recovery file [certspan-recovery-CLUSTER.txt beside the configuration]" },
+	{ "recovery-passphrase-file", 0, "FILE",
+	        "its passphrase (- = standard input) [a generated one, shown once]" },
+	{ "recovery-passphrase-out", 0, "FILE",
+	        "write the generated one there (0600), do not show it" },
 	END,
 };
 static const struct cli_option join_options[] = {
@@ -142,6 +148,34 @@ static const struct cli_option activate_options[] = {
 	{ "accept-uncovered", 0, "HOST", "go on though nothing would cover HOST; may be repeated" },
 	END,
 };
+static const struct cli_option export_options[] = {
+	{ "out", 0, "FILE", "where to, mode 0600; - = standard output (no key on a terminal)" },
+	{ "include", 0, "WHAT", "certificate, key, chain, with commas [certificate]" },
+	{ "format", 0, "FORM",
+	        "der, pem, p7b, p8 or p12 [by what is included: one certificate der, several p7b, "
+	        "a key alone p8, certificate and key p12]" },
+	{ "compat", 0, "legacy", "3DES and SHA-1, for old Windows and Java: weak" },
+	PASSPHRASE,
+	{ "generate-passphrase", 0, NULL, "make one; it is shown once" },
+	{ "passphrase-out", 0, "FILE", "write the generated one there (0600), do not show it" },
+	{ "unencrypted", 0, NULL, "the key without any protection (p8 and pem)" },
+	{ "force", 0, NULL, "replace a file that is there" },
+	END,
+};
+static const struct cli_option recovery_options[] = {
+	{ "out", 0, "FILE", "write a new recovery file, mode 0600" },
+	{ "verify", 0, "FILE", "open this one and compare it with the cluster's secret" },
+	PASSPHRASE,
+	{ "generate-passphrase", 0, NULL, "make one; it is shown once" },
+	{ "passphrase-out", 0, "FILE", "write the generated one there (0600), do not show it" },
+	{ "force", 0, NULL, "replace a file that is there" },
+	END,
+};
+static const struct cli_option unlock_options[] = {
+	{ "recovery", 0, "FILE", "with the secret of this recovery file [the node's key file]" },
+	PASSPHRASE,
+	END,
+};
 static const struct cli_option demo_options[] = {
 	{ "keep", 0, NULL, "leave the cluster running and say how to talk to it" },
 	END,
@@ -210,6 +244,25 @@ const struct cli_command cli_commands[] = {
 	        cli_config_show },
 	{ "config example", "", "a commented configuration that works", NULL, NULL, 0, 0,
 	        cli_config_example },
+	{ "cert export", "ID...", "certificates, chains and keys as files for others",
+	        "A private key needs a passphrase of at least 12 characters, leaves through the "
+	        "door, on the primary, and is recorded: see `certspan cert exports`. Nothing is "
+	        "removed here.",
+	        export_options, 1, 256, cli_cert_export },
+	{ "cert exports", "[ID]", "which keys have left, when, and by whom", NULL, NULL, 0, 1,
+	        cli_cert_exports },
+	{ "key status", "", "the key process and the recovery file", NULL, NULL, 0, 0,
+	        cli_key_status },
+	{ "key recovery", "", "make the recovery file, or prove that one works",
+	        "The file holds the cluster's secret under its passphrase. Keep both away from the "
+	        "cluster, and apart.",
+	        recovery_options, 0, 0, cli_key_recovery },
+	{ "key lock", "", "drop all keys and secrets from this node's memory",
+	        "Resumed sessions and open connections go on; new handshakes fail. The lock lasts "
+	        "until `certspan key unlock` or the next start of the key process.",
+	        NULL, 0, 0, cli_key_lock },
+	{ "key unlock", "", "bring them back, from the key file or a recovery file", NULL,
+	        unlock_options, 0, 0, cli_key_unlock },
 	{ "version", "", "version of certspan and its libraries", NULL, NULL, 0, 0, cli_version },
 	{ "help", "[COMMAND]", "this list, or one command", NULL, NULL, 0, 4, cli_help },
 };

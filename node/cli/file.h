@@ -26,4 +26,12 @@ struct passphrase {
  * Failure is printed; *EXIT_CODE says it. */
 bool passphrase_read(
         struct cli *cli, bool ask, const char *what, struct passphrase *out, int *exit_code);
+/* The same by options whose names begin with PREFIX ("recovery-"); never asks. False with
+ * *EXIT_CODE 0: none was given. */
+bool passphrase_by_option(
+        struct cli *cli, const char *prefix, struct passphrase *out, int *exit_code);
+/* Asks twice on the terminal. CS_ENOPASSPHRASE: there is none; CS_EMISMATCH: not the same twice. */
+CS_MUST enum cs_err passphrase_ask_new(const char *what, struct passphrase *out);
+/* Takes TEXT over into locked memory; TEXT is wiped. */
+CS_MUST enum cs_err passphrase_keep(char *text, struct passphrase *out);
 void passphrase_free(struct passphrase *self); /* wipes */

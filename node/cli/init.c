@@ -6,6 +6,7 @@
 #include "node/cli/file.h"
 #include "node/cli/place.h"
 #include "node/cli/reach.h"
+#include "node/cli/rescue.h"
 #include "proto/base/clock.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
@@ -20,6 +21,7 @@ struct plan {
 	struct cli *cli;
 	const char *name, *public_host, *internal;
 	char sites[CS_TEXT_MAX];
+	uint8_t secret[32]; /* of the cluster; wiped at the end */
 };
 
 /* "A,B" and repeated options into one list "A,B"; each a host name. */
@@ -88,17 +90,6 @@ static enum cs_err add(
 	return CS_OK;
 }
 
-/* The cluster secret, known to keyd alone from now on. */
-static enum cs_err seal_secret(const struct keyd_key *key, uint8_t box[32 + crypto_box_SEALBYTES])
-{
-	uint8_t secret[32];
-
-	randombytes_buf(secret, sizeof(secret));
-	const int rc = crypto_box_seal(box, secret, sizeof(secret), key->seal_public);
-	sodium_memzero(secret, sizeof(secret));
-	return rc == 0 ? CS_OK : CS_ECRYPTO;
-}
-
 static enum cs_err first_commit(
         struct state *state, const struct plan *plan, const struct place *place)
 {
@@ -131,7 +122,9 @@ static enum cs_err first_commit(
 	struct state_position position;
 
 	snprintf(secret_id, sizeof(secret_id), "%d.%s", EPOCH, plan->name);
-	CS_TRY(seal_secret(&place->keyd, box));
+	/* known to keyd alone from now on, and to the recovery file */
+	if (crypto_box_seal(box, plan->secret, sizeof(plan->secret), place->keyd.seal_public) != 0)
+		return CS_ECRYPTO;
 	CS_TRY(add(&node_buf, &wire_node_type, &node, &changes[0].payload));
 	CS_TRY(add(&secret_buf, &wire_secret_type, &secret, &changes[1].payload));
 	CS_TRY(add(&setting_buf, &wire_setting_type, &site, &changes[2].payload));
@@ -182,20 +175,23 @@ static enum cs_err make_store(
 	return first_commit(state, plan, place);
 }
 
-static int report(const struct plan *plan, const struct place *place, const uint8_t cluster[16])
+static int report(const struct plan *plan, const struct place *place, const struct rescue *rescue,
+        const uint8_t cluster[16])
 {
 	char hex[33];
 
 	cs_hex(cluster, 16, hex);
 	if (plan->cli->output == CLI_JSON)
 		return cli_print(plan->cli,
-		        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "schema", "certspan.init/1",
-		                "cluster", hex, "name", plan->name, "config", place->config_file,
-		                "state", place->state_dir, "next", "certspand --config FILE"),
+		        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "schema",
+		                "certspan.init/1", "cluster", hex, "name", plan->name, "config",
+		                place->config_file, "state", place->state_dir, "recovery",
+		                rescue->file, "next", "certspand --config FILE"),
 		        0);
 	printf("cluster %s\nnode %s, primary, of %s\nconfiguration %s\nstate %s (its two .key "
-	       "files are this node's identity)\n",
-	        hex, plan->name, plan->sites, place->config_file, place->state_dir);
+	       "files are this node's identity)\nrecovery file %s (move it off this host; keep its "
+	       "passphrase elsewhere)\n",
+	        hex, plan->name, plan->sites, place->config_file, place->state_dir, rescue->file);
 	cli_say(plan->cli,
 	        "next: certspand --config %s\n      certspan --config %s node token create --role "
 	        "backup --name b1 --public HOST --internal HOST:PORT\n",
@@ -203,29 +199,38 @@ static int report(const struct plan *plan, const struct place *place, const uint
 	return 0;
 }
 
+static int make(struct plan *plan, struct place *place, struct rescue *rescue)
+{
+	uint8_t cluster[16];
+	int rc = place_make(place);
+
+	if (rc != 0)
+		return rc;
+	randombytes_buf(plan->secret, sizeof(plan->secret));
+	const enum cs_err err = make_store(plan, place, cluster);
+	if (err != CS_OK)
+		return cli_fail(plan->cli, err,
+		        err == CS_EFULL ? "make room, then repeat it"
+		                        : "check the folder, then repeat it",
+		        "cannot make the store in %.300s: %s", place->state_dir, cs_err_text(err));
+	rc = rescue_write(plan->cli, rescue, place->config_file, cluster, EPOCH, plan->secret);
+	return rc != 0 ? rc : report(plan, place, rescue, cluster);
+}
+
 int cli_init(struct cli *cli)
 {
 	struct plan plan = { .cli = cli };
 	struct place place = { .cli = cli };
-	uint8_t cluster[16];
+	struct rescue rescue;
 	int rc = take_options(&plan);
 
-	if (rc != 0)
+	if (rc != 0 || !rescue_begin(cli, &rescue, &rc))
 		return rc;
 	snprintf(place.name, sizeof(place.name), "%s", plan.name);
 	place_bindable(plan.internal, place.listen);
-	rc = place_make(&place);
-	if (rc == 0) {
-		const enum cs_err err = make_store(&plan, &place, cluster);
-		if (err != CS_OK)
-			rc = cli_fail(cli, err,
-			        err == CS_EFULL ? "make room, then repeat it"
-			                        : "check the folder, then repeat it",
-			        "cannot make the store in %.300s: %s", place.state_dir,
-			        cs_err_text(err));
-	}
-	if (rc == 0)
-		rc = report(&plan, &place, cluster);
+	rc = make(&plan, &place, &rescue);
+	sodium_memzero(plan.secret, sizeof(plan.secret));
+	rescue_end(&rescue, rc == 0);
 	place_end(&place, rc == 0);
 	return rc;
 }

@@ -111,8 +111,8 @@ static int refuse(struct cli *cli, enum cs_err err, const char *from, const char
 	        value, err == CS_ENOTFOUND ? "no such file" : cs_err_text(err));
 }
 
-bool passphrase_read(
-        struct cli *cli, bool ask, const char *what, struct passphrase *out, int *exit_code)
+bool passphrase_by_option(
+        struct cli *cli, const char *prefix, struct passphrase *out, int *exit_code)
 {
 	static const struct {
 		const char *option;
@@ -120,26 +120,61 @@ bool passphrase_read(
 	} ways[] = { { "passphrase-fd", from_number }, { "passphrase-file", from_file },
 		{ "credential", from_credential } };
 
+	*exit_code = 0;
 	*out = (struct passphrase){ NULL, 0 };
 	for (size_t i = 0; i < CS_COUNT(ways); i++) {
-		const char *value = cli_value(cli, ways[i].option);
+		char from[64];
+		snprintf(from, sizeof(from), "--%s%s", prefix, ways[i].option);
+		const char *value = cli_value(cli, from + 2);
 		if (value == NULL)
 			continue;
-		char from[32];
-		snprintf(from, sizeof(from), "--%s", ways[i].option);
 		const enum cs_err rc = ways[i].read(value, out);
 		if (rc != CS_OK)
 			*exit_code = refuse(cli, rc, from, value);
 		return rc == CS_OK;
 	}
-	if (!ask || isatty(STDIN_FILENO) != 1)
+	return false;
+}
+
+bool passphrase_read(
+        struct cli *cli, bool ask, const char *what, struct passphrase *out, int *exit_code)
+{
+	*exit_code = 0;
+	if (passphrase_by_option(cli, "", out, exit_code))
 		return true;
+	if (*exit_code != 0 || !ask || isatty(STDIN_FILENO) != 1)
+		return *exit_code == 0;
 	const enum cs_err rc = prompt(what, out);
 	if (rc != CS_OK && rc != CS_ENOPASSPHRASE) {
 		*exit_code = refuse(cli, rc, "passphrase for", what);
 		return false;
 	}
 	return true;
+}
+
+enum cs_err passphrase_ask_new(const char *what, struct passphrase *out)
+{
+	CS_AUTO(passphrase_free) struct passphrase again = { NULL, 0 };
+	char label[128];
+
+	*out = (struct passphrase){ NULL, 0 };
+	if (isatty(STDIN_FILENO) != 1)
+		return CS_ENOPASSPHRASE;
+	CS_TRY(prompt(what, out));
+	snprintf(label, sizeof(label), "%.100s, once more", what);
+	CS_TRY(prompt(label, &again));
+	return out->n == again.n && sodium_memcmp(out->text, again.text, out->n) == 0
+	               ? CS_OK
+	               : CS_EMISMATCH;
+}
+
+enum cs_err passphrase_keep(char *text, struct passphrase *out)
+{
+	const size_t n = strlen(text);
+	const enum cs_err rc = keep(out, (const uint8_t *)text, n);
+
+	sodium_memzero(text, n);
+	return rc;
 }
 
 void passphrase_free(struct passphrase *self)

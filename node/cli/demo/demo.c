@@ -22,8 +22,10 @@
 static enum cs_err start(struct script *self)
 {
 	struct demo_node *p1 = &self->demo.nodes[0];
-	char internal[32], listen[32], state[DEMO_PATH_MAX + 8], run[DEMO_PATH_MAX + 8];
+	char internal[32], listen[32], state[DEMO_PATH_MAX + 8], run[DEMO_PATH_MAX + 8],
+	        secret[DEMO_PATH_MAX + 32];
 
+	snprintf(secret, sizeof(secret), "%s/recovery.passphrase", p1->dir);
 	snprintf(internal, sizeof(internal), "127.0.0.1:%u", p1->internal_port);
 	snprintf(listen, sizeof(listen), "127.0.0.1:%u", p1->edge_port);
 	snprintf(state, sizeof(state), "%s/state", p1->dir);
@@ -32,7 +34,7 @@ static enum cs_err start(struct script *self)
 	        p1->public_host, internal);
 	const char *const words[] = { "init", "--site", DEMO_SITE, "--name", "p1", "--public",
 		p1->public_host, "--internal", internal, "--state", state, "--runtime", run,
-		"--edge-listen", listen, NULL };
+		"--edge-listen", listen, "--recovery-passphrase-out", secret, NULL };
 	CS_TRY(demo_run(&self->demo, p1, NULL, NULL, words));
 	CS_TRY(demo_start(&self->demo, p1));
 	CS_TRY(script_until(self, script_primary_answers, "p1 answers"));
