@@ -142,8 +142,7 @@ static enum cs_err serve(const struct role *role)
 {
 	struct ends ends = { -1, { -1, -1, 0 } };
 	CS_AUTO(cs_buf_free)
-	struct cs_buf body = cs_buf_new(DOOR_REPLY_MAX),
-	              file = cs_buf_new(CS_EXPORT_MAX);
+	struct cs_buf body = cs_buf_new(DOOR_REPLY_MAX), file = cs_buf_new(CS_EXPORT_MAX);
 	uint32_t status = 0;
 	bool seccomp;
 

@@ -10,6 +10,7 @@ from cluster import BIN, SITE, eventually
 from pki import openssl
 
 PASS = "a passphrase that nobody else uses"
+EXPORT_PASS = "one for what leaves, found nowhere"
 
 
 def memory_of(pid):
@@ -55,9 +56,14 @@ def test_no_secret_in_edge_replicator_admin_prober(cluster, ca):
     r = cluster.p1.cli("-o", "json", "cert", "import", rsa.bundle_pem(cluster.root / "rsa.pem"), "--allow", "name-loss")
     assert r.code == 0, r
     cluster.p1.ok("default", "set", ec.id)
+    secret = cluster.root / "export"
+    secret.write_text(EXPORT_PASS + "\n")
+    cluster.p1.ok("cert", "export", ec.id, "--include", "certificate,key", "--out", cluster.root / "out.p12", "--passphrase-file", secret)
+    cluster.p1.ok("key", "recovery", "--out", cluster.root / "recovery", "--passphrase-file", secret)
     cluster.in_sync()
     wanted = {f"EC {k}": v for k, v in private_numbers(ec.key).items()} | {f"RSA {k}": v for k, v in private_numbers(rsa.key).items()}
     wanted["passphrase"] = PASS.encode()
+    wanted["passphrase of an export"] = EXPORT_PASS.encode()
     wanted["EC pkcs8"] = openssl("pkcs8", "-topk8", "-nocrypt", "-in", ec.key, "-outform", "DER")[-100:-70]
     for node in (cluster.p1, cluster.b1):
         for name in (SITE, f"rsa.{SITE}", None):

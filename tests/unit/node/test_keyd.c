@@ -439,6 +439,87 @@ static void secrets_are_resealed_to_a_node(void **state)
 	}
 }
 
+static void expect_take_out(const char *record, const char *error, bool key, size_t secrets)
+{
+	CS_AUTO(wire_packet_free) struct wire_packet packet = { 0 };
+	const struct wire_take_out take = { 3, record };
+
+	assert_int_equal(channel_send(t.import, PACKET_take_out, &take, -1), CS_OK);
+	assert_int_equal(channel_receive_wait(t.import, soon(), &packet, NULL), CS_OK);
+	assert_int_equal(packet.id, PACKET_taken_out);
+	const struct wire_taken_out *out = packet.body;
+	assert_string_equal(out->error, error);
+	assert_int_equal(out->tag, 3);
+	assert_int_equal(out->pkcs8.n > 0, key);
+	assert_int_equal(out->secrets.n, secrets);
+	assert_true(!key || cs_bytes_equal(out->pkcs8, fx_key(&t.ec)));
+	assert_true(secrets == 0 || memcmp(out->secrets.v[0].secret.p, t.secret, 32) == 0);
+}
+
+static void record(const char *id, int64_t age_s, const char *node, const char *bundle)
+{
+	const struct wire_export body = { .at = (uint64_t)(cs_clock_wall_s() - age_s),
+		.actor = "uid:0",
+		.node = node,
+		.bundle = bundle,
+		.name = "",
+		.format = "p8",
+		.include = "key",
+		.protection = "pbes2" };
+
+	commit_object(OBJECT_EXPORT, id, &wire_export_type, &body);
+}
+
+static void what_leaves_has_a_record_of_now_and_leaves_once(void **state)
+{
+	(void)state;
+	expect_take_out("e0", "CS_ENOTFOUND", false, 0);
+	record("e1", 0, "p1", t.ec_id);
+	expect_take_out("e1", "", true, 0);
+	expect_take_out("e1", "CS_EDENIED", false, 0);
+	record("e2", 600, "p1", t.ec_id);
+	expect_take_out("e2", "CS_EDENIED", false, 0);
+	record("e3", 0, "b1", t.ec_id);
+	expect_take_out("e3", "CS_EDENIED", false, 0);
+	record("e4", 0, "p1", "");
+	expect_take_out("e4", "", false, 1);
+}
+
+static void expect_order(
+        const char *verb, uint8_t cluster, const uint8_t *secret, const char *error)
+{
+	CS_AUTO(wire_packet_free) struct wire_packet packet = { 0 };
+	const uint8_t id[16] = { cluster };
+	const struct wire_open_secret one = { 1, { secret, 32 } };
+	struct wire_key_order order = { .tag = 4, .verb = verb, .cluster = { id, 16 } };
+
+	order.secrets.v = &one;
+	order.secrets.n = secret != NULL;
+	assert_int_equal(channel_send(t.import, PACKET_key_order, &order, -1), CS_OK);
+	assert_int_equal(channel_receive_wait(t.import, soon(), &packet, NULL), CS_OK);
+	assert_int_equal(packet.id, PACKET_key_done);
+	assert_string_equal(((const struct wire_key_done *)packet.body)->error, error);
+}
+
+static void a_lock_opens_by_this_clusters_secret_alone(void **state)
+{
+	const uint8_t wrong[32] = { 9 };
+
+	(void)state;
+	expect_order("check", 1, t.secret, "");
+	expect_order("check", 1, wrong, "CS_EMISMATCH");
+	expect_order("check", 2, t.secret, "CS_EMISMATCH");
+	expect_order("open", 1, t.secret, "CS_EUNSUPPORTED");
+	expect_order("lock", 1, NULL, "");
+	assert_int_equal(ask(request_for(t.ec_id, 0x0403)).err, CS_ELOCKED);
+	expect_seal_error(&t.ec, &t.ec, "CS_ELOCKED");
+	expect_order("unlock", 1, wrong, "CS_EMISMATCH");
+	expect_order("unlock", 2, t.secret, "CS_EMISMATCH");
+	assert_int_equal(ask(request_for(t.ec_id, 0x0403)).err, CS_ELOCKED);
+	expect_order("unlock", 1, t.secret, "");
+	assert_int_equal(ask(request_for(t.ec_id, 0x0403)).err, CS_OK);
+}
+
 static void damage_is_reported(void **state)
 {
 	CS_AUTO(cs_arena_free) struct cs_arena *arena = NULL;
@@ -499,6 +580,8 @@ int main(void)
 		cmocka_unit_test(a_malformed_packet_costs_nobody_else),
 		cmocka_unit_test(a_key_can_be_warmed),
 		cmocka_unit_test(secrets_are_resealed_to_a_node),
+		cmocka_unit_test(what_leaves_has_a_record_of_now_and_leaves_once),
+		cmocka_unit_test(a_lock_opens_by_this_clusters_secret_alone),
 		cmocka_unit_test(damage_is_reported),
 		cmocka_unit_test(a_deleted_bundle_is_not_signed_for),
 		cmocka_unit_test(stop_waits_for_the_edges),
