@@ -9,7 +9,7 @@ import struct
 
 import pytest
 
-from cluster import SITE, eventually
+from cluster import BIN, SITE, eventually
 from conftest import running
 
 PASS = "correct horse battery"
@@ -49,10 +49,12 @@ def door(node, data, timeout=10):
 
 def test_keyd_is_confined(node):
     pid = node.p1.roles()["keyd"]
-    if "/asan/" in os.readlink(f"/proc/{pid}/exe"):
+    if "/asan/" in str(BIN):
         pytest.skip("a sanitizer's build has no seccomp")
     status = status_of(pid)
     assert status["Seccomp"].strip() == "2" and status["NoNewPrivs"].strip() == "1", status
+    if os.geteuid() != 0:
+        return  # keyd is not dumpable: only root may look at its descriptors
     inodes = {m[1] for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir() if (m := re.match(r"socket:\[(\d+)\]", os.readlink(fd)))}
     for table in ("tcp", "tcp6", "udp", "udp6"):
         lines = pathlib.Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
@@ -60,7 +62,7 @@ def test_keyd_is_confined(node):
 
 
 def test_status_names_the_sandbox(node):
-    if "/asan/" in os.readlink(f"/proc/{node.p1.roles()['keyd']}/exe"):
+    if "/asan/" in str(BIN):
         pytest.skip("a sanitizer's build has no seccomp")
     roles = {r["role"]: r for r in node.p1.json("status")["roles"]}
     assert "seccomp" in roles["keyd"]["note"].split(), roles["keyd"]
