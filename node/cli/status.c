@@ -12,18 +12,6 @@ static int severity_exit(const struct cli *cli, int severity)
 	return cli_flag(cli, "exit-code") ? severity : 0;
 }
 
-static void warn_of_recovery(const struct cli *cli, const json_t *doc)
-{
-	size_t i;
-	json_t *warning;
-
-	json_array_foreach(json_object_get(doc, "warnings"), i, warning)
-	{
-		if (strcmp(text_at(warning, "code"), "recovery-unverified") == 0)
-			cli_say(cli, "warning: %s\n", table_safe(text_at(warning, "text")));
-	}
-}
-
 static int once(struct cli *cli, bool watched)
 {
 	json_t *doc = NULL;
@@ -42,7 +30,6 @@ static int once(struct cli *cli, bool watched)
 		putchar('\n');
 	} else {
 		view_status(cli, doc);
-		warn_of_recovery(cli, doc);
 	}
 	json_decref(doc);
 	return fflush(stdout) == 0 ? severity_exit(cli, severity) : cs_err_exit(CS_EIO);

@@ -57,7 +57,7 @@ def one(cluster, folder):
 def test_verify_new_file_and_status(cluster, folder, ca):
     node = one(cluster, folder)
     cluster.join("b1", "backup")
-    assert "recovery-unverified" in warnings(node) and "recovery" in node.cli("status").err
+    assert "recovery-unverified" in warnings(node) and "recovery file" in node.cli("status").out
     assert all(p["code"] != "recovery-unverified" for p in node.json("status")["problems"])
     assert not node.json("key", "status")["recovery_verified"]
     bad = node.cli("key", "recovery", "--verify", folder / "r.txt", "--passphrase-file", secret(folder, "another passphrase", "wrong"))

@@ -19,12 +19,24 @@
 #define RENEWED_DAYS 90
 #define SAN "DNS:*." DEMO_SITE ",DNS:" DEMO_SITE
 
+/* What every admin does once after init. */
+static enum cs_err prove_recovery(struct script *self, const char *file, const char *secret)
+{
+	const char *const words[] = { "key", "recovery", "--verify", file, "--passphrase-file",
+		secret, NULL };
+
+	CS_TRY(demo_run(&self->demo, &self->demo.nodes[0], NULL, NULL, words));
+	script_tell(self, "p1: certspan key recovery --verify recovery.txt: it holds the secret");
+	return CS_OK;
+}
+
 static enum cs_err start(struct script *self)
 {
 	struct demo_node *p1 = &self->demo.nodes[0];
 	char internal[32], listen[32], state[DEMO_PATH_MAX + 8], run[DEMO_PATH_MAX + 8],
-	        secret[DEMO_PATH_MAX + 32];
+	        secret[DEMO_PATH_MAX + 32], recovery[DEMO_PATH_MAX + 32];
 
+	snprintf(recovery, sizeof(recovery), "%s/recovery.txt", p1->dir);
 	snprintf(secret, sizeof(secret), "%s/recovery.passphrase", p1->dir);
 	snprintf(internal, sizeof(internal), "127.0.0.1:%u", p1->internal_port);
 	snprintf(listen, sizeof(listen), "127.0.0.1:%u", p1->edge_port);
@@ -34,11 +46,13 @@ static enum cs_err start(struct script *self)
 	        p1->public_host, internal);
 	const char *const words[] = { "init", "--site", DEMO_SITE, "--name", "p1", "--public",
 		p1->public_host, "--internal", internal, "--state", state, "--runtime", run,
-		"--edge-listen", listen, "--recovery-passphrase-out", secret, NULL };
+		"--edge-listen", listen, "--recovery", recovery, "--recovery-passphrase-out",
+		secret, NULL };
 	CS_TRY(demo_run(&self->demo, p1, NULL, NULL, words));
 	CS_TRY(demo_start(&self->demo, p1));
 	CS_TRY(script_until(self, script_primary_answers, "p1 answers"));
 	script_tell(self, "p1 runs: %zu processes, edge on %s", demo_processes(p1), listen);
+	CS_TRY(prove_recovery(self, recovery, secret));
 	script_phase(self, "start", "a primary from nothing");
 	return CS_OK;
 }
