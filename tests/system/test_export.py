@@ -134,12 +134,12 @@ def test_keytool_reads_it(desk, folder, more):
     assert b"PrivateKeyEntry" in out and b"chain length: 2" in out, out
 
 
-@pytest.mark.parametrize("more", [[], ["--compat", "legacy"]])
-def test_nss_reads_it(desk, folder, more):
+@pytest.mark.parametrize("more, passphrase", [([], PASS), ([], UTF8), (["--compat", "legacy"], PASS)])
+def test_nss_reads_it(desk, folder, more, passphrase):
     need("pk12util")
-    assert export(desk, folder / "a.p12", "--include", "certificate,key,chain", *more, *secret(folder, PASS)).code == 0
+    assert export(desk, folder / "a.p12", "--include", "certificate,key,chain", *more, *secret(folder, passphrase)).code == 0
     tool("certutil", "-N", "-d", f"sql:{folder}", "--empty-password")
-    tool("pk12util", "-i", folder / "a.p12", "-d", f"sql:{folder}", "-W", PASS)
+    tool("pk12util", "-i", folder / "a.p12", "-d", f"sql:{folder}", "-W", passphrase)
     assert b"u,u,u" in tool("certutil", "-L", "-d", f"sql:{folder}")
 
 
