@@ -61,6 +61,7 @@ enum cs_err join_token_read(const char *text, struct join_token *out)
 	static const char white[] = " \t\r\n";
 	char trimmed[JOIN_TOKEN_TEXT_MAX];
 
+	*out = (struct join_token){ .role = 0 };
 	text += strspn(text, white);
 	const size_t n = strcspn(text, white);
 	if (n >= sizeof(trimmed) || text[n + strspn(text + n, white)] != '\0')
@@ -74,7 +75,6 @@ enum cs_err join_token_read(const char *text, struct join_token *out)
 		               : CS_EMALFORMED;
 
 	CS_AUTO(cs_buf_free) struct cs_buf buf = cs_buf_new(JOIN_TOKEN_TEXT_MAX);
-	*out = (struct join_token){ .role = 0 };
 	enum cs_err rc = cs_unbase64url(trimmed + strlen(HEAD), &buf);
 	sodium_memzero(trimmed, sizeof(trimmed));
 	if (rc == CS_OK)
