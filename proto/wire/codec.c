@@ -162,6 +162,8 @@ enum cs_err wire_encode(const struct wire_type *type, const void *plain, struct 
 	CS_TRY(cs_arena_new(CS_UNPACK_MAX, &arena));
 	CS_TRY(to_pb(type, plain, arena, &message));
 	const size_t n = protobuf_c_message_get_packed_size(message);
+	if (n == 0) /* all fields have their default: an empty buffer has no memory yet */
+		return CS_OK;
 	CS_TRY(cs_buf_reserve(out, n));
 	out->n += protobuf_c_message_pack(message, out->p + out->n);
 	return CS_OK;
