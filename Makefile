@@ -140,8 +140,11 @@ ubsan: asan
 unit-build: $(TESTS)
 tools: $(TOOLS)
 fuzz: ## every fuzz target for FUZZ_SECONDS (default 20) each
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) VARIANT=fuzz CC=clang fuzz-build
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) VARIANT=fuzz CC=clang fuzz-build build/fuzz/seeds/.made
 	$(Q)/usr/bin/python3 tests/run.py --build build/fuzz fuzz
+build/fuzz/seeds/.made: tests/fuzz/seeds.py proto/wire/packet.h
+	$(call say,SEEDS,$(@D))
+	$(Q)rm -rf $(@D) && mkdir -p $(@D) && /usr/bin/python3 $< $(@D) && touch $@
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz-build: $(FUZZERS)
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(TEST_LIBS)
@@ -159,11 +162,14 @@ format:
 $(B)/tests/bench/%: $(B)/tests/bench/%.o
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg,libssl libcrypto)
+$(B)/tests/bench/mint: $(B)/tests/bench/mint.o $(call lib,store) $(call lib,proto)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg,libcrypto lmdb libprotobuf-c libsodium)
 $(B)/tests/tools/%: $(B)/tests/tools/%.o $(call lib,store) $(call lib,proto)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg,libcrypto lmdb libprotobuf-c libsodium)
-bench: all $(B)/tests/bench/tlsload ## measure, with the floors of the same run; writes build/bench.json
-	$(Q)/usr/bin/python3 tests/bench/bench.py --build $(B)
+bench: all $(B)/tests/bench/tlsload $(B)/tests/bench/mint ## measure, with the floors of the same run; BENCH=list,import picks parts; writes build/bench.json
+	$(Q)/usr/bin/python3 tests/bench/bench.py --build $(B) $(if $(BENCH),--only $(BENCH))
 
 install: all ## DESTDIR and PREFIX as usual
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec/certspan

@@ -4,7 +4,7 @@
 usage: run.py [--build DIR] [lint] [layers] [unit] [system] [fuzz]     (default: lint layers unit system)
 
 Units are cmocka programs (TAP), system tests are pytest over the real binaries of DIR/bin, fuzz runs every target of
-DIR/tests/fuzz for FUZZ_SECONDS each. What was skipped is named with its reason and counted.
+DIR/tests/fuzz (or those named in FUZZ="pem wire") for FUZZ_SECONDS each, from DIR/seeds. What was skipped is named with its reason and counted.
 """
 import argparse
 import os
@@ -85,10 +85,13 @@ def system(tally, build):
 
 def fuzz(tally, build):
     seconds = int(os.environ.get("FUZZ_SECONDS", "20"))
-    for target in sorted(p for p in (build / "tests/fuzz").glob("fuzz_*") if p.suffix == ""):
+    wanted = os.environ.get("FUZZ", "").split()
+    for target in sorted(p for p in (build / "tests/fuzz").glob("fuzz_*") if p.suffix == "" and (not wanted or p.name[5:] in wanted)):
         scratch = build / "fuzz" / target.name
         scratch.mkdir(parents=True, exist_ok=True)
         command = [target.resolve(), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={scratch}/", scratch]
+        seeds = build / "seeds" / target.name
+        command += [seeds] if seeds.is_dir() else []
         r = subprocess.run(command, cwd=ROOT, text=True, errors="replace", capture_output=True)
         runs = re.search(r"number_of_executed_units: (\d+)", r.stderr)
         tally.line(r.returncode == 0, target.name, f"{runs.group(1)} runs" if runs else "")
