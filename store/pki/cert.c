@@ -8,6 +8,7 @@
 #include <openssl/sha.h>
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
+#include "store/pki/cert_parts.h"
 #include "store/pki/ossl.h"
 #include "store/pki/show.h"
 
@@ -294,6 +295,7 @@ static enum cs_err fill(struct cs_arena *arena, X509 *x, struct cs_bytes der, st
 	CS_TRY(read_signature(arena, x, cert));
 	read_key(x, cert);
 	read_flags(x, cert);
+	CS_TRY(cert_read_extras(arena, x, cert));
 	CS_TRY(copy(arena, ossl_bytes(X509_get0_subject_key_id(x)), &cert->ski));
 	return copy(arena, ossl_bytes(X509_get0_authority_key_id(x)), &cert->aki);
 }

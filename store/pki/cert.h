@@ -32,6 +32,11 @@ struct pki_cert {
 	const struct cs_bytes *ip; /* SAN iPAddresses: 4 or 16 bytes */
 	size_t ip_count;
 	const char *const *ip_text; /* the same as text, "192.0.2.1", "2001:db8::1" */
+	const char *const *aia_issuers, *const *aia_ocsp; /* URIs of Authority Information Access */
+	size_t aia_issuer_count, aia_ocsp_count;
+	const struct cs_bytes *sct_logs; /* ids (32 bytes) of the logs whose SCTs are inside */
+	size_t sct_count;
+	bool must_staple; /* TLS feature status_request, RFC 7633 */
 };
 /* DER must be one certificate to the last byte. CS_EMALFORMED (also a SAN that does not decode,
  * occurs twice, or holds a NUL), CS_ETRAILING, CS_ETOOBIG. On CS_OK the caller owns *OUT. */
@@ -41,13 +46,3 @@ void pki_cert_free(struct pki_cert **self);
 /* The bundle and certificate id: the first 16 hex digits of the leaf's SHA-256. OUT takes 17 bytes.
  */
 void pki_cert_id(const uint8_t sha256[32], char *out);
-
-/* Warnings with code and text, of a leaf that would be served at NOW: "expired", "not-yet-valid",
- * "expires-soon", "weak-key", "weak-hash", "no-san", "is-ca", "no-server-auth", "self-signed",
- * "chain-incomplete". Writes at most MAX; returns how many. */
-struct pki_warning {
-	const char *code;
-	char text[256];
-};
-size_t pki_cert_warnings(const struct pki_cert *leaf, const struct cs_bytes *chain,
-        size_t chain_count, int64_t now, struct pki_warning *out, size_t max);

@@ -3,6 +3,7 @@
 #pragma once
 #include <stdlib.h>
 #include "store/pki/intake.h"
+#include "store/pki/warnings.h"
 
 static inline void fuzz_intake(struct cs_bytes bytes, const char *passphrase)
 {

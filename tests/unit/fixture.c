@@ -87,8 +87,13 @@ struct fx_cert fx_cert(struct fx_spec s)
 		extension(x, x, NID_subject_alt_name, s.san);
 	if (s.eku != NULL)
 		extension(x, x, NID_ext_key_usage, s.eku);
+	if (s.aia != NULL)
+		extension(x, x, NID_info_access, s.aia);
+	if (s.feature != NULL)
+		extension(x, x, NID_tlsfeature, s.feature);
+	const EVP_MD *md = EVP_get_digestbyname(s.digest != NULL ? s.digest : "SHA256");
 	const bool pure = EVP_PKEY_is_a(signer, "ED25519") == 1;
-	CHECK(X509_sign(x, signer, pure ? NULL : EVP_sha256()) > 0);
+	CHECK(X509_sign(x, signer, pure ? NULL : md) > 0);
 
 	uint8_t *p = out.der;
 	CHECK(i2d_X509(x, NULL) <= (int)sizeof(out.der));

@@ -14,6 +14,9 @@ struct fx_spec {
 	const struct fx_cert *issuer; /* NULL = self-signed */
 	const struct fx_cert *same_key; /* take its key */
 	const char *eku; /* "serverAuth" ... NULL = none */
+	const char *aia; /* OpenSSL form "caIssuers;URI:http://a/ca.cer"; NULL = none */
+	const char *feature; /* TLS feature, "status_request"; NULL = none */
+	const char *digest; /* ["SHA256"], "SHA1" */
 };
 struct fx_cert {
 	uint8_t der[8192];

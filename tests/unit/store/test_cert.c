@@ -10,6 +10,7 @@
 #include "proto/base/limits.h"
 #include "store/pki/cert.h"
 #include "tests/unit/fixture.h"
+#include "store/pki/warnings.h"
 
 #define DAY ((int64_t)86400)
 

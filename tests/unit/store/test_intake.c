@@ -12,6 +12,7 @@
 #include "store/pki/p12.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/vectors.h"
+#include "store/pki/warnings.h"
 
 static struct cs_buf text_new(void)
 {
