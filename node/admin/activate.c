@@ -10,9 +10,11 @@ static enum cs_err allow_word(struct call *call, const char *word, struct verdic
 		flags->name_loss = true;
 	else if (strcmp(word, "older") == 0)
 		flags->older = true;
+	else if (strcmp(word, "key-type") == 0)
+		flags->key_type = true;
 	else
 		return reply_fail(&call->reply, CS_EUSAGE, "",
-		        "allow: replacement, name-loss or older is wanted, not %s", word);
+		        "allow: replacement, name-loss, older or key-type is wanted, not %s", word);
 	return CS_OK;
 }
 
@@ -44,12 +46,12 @@ static enum cs_err add_warnings(struct call *call, const struct scene *shown,
         const struct scene_cert *cert, const struct wire_bundle *bundle, const struct decision *d,
         json_t *warnings)
 {
-	struct pki_warning found[16];
-	const size_t n = pki_cert_warnings(
-	        cert->leaf, bundle->chain.v, bundle->chain.n, call->now, found, CS_COUNT(found));
+	json_t *found = view_warnings(shown, cert, bundle->chain);
+	const int rc = json_array_extend(warnings, found);
 
-	for (size_t i = 0; i < n; i++)
-		CS_TRY(json_add_warning(warnings, found[i].code, found[i].text));
+	json_decref(found);
+	if (rc != 0)
+		return CS_ENOMEM;
 	CS_TRY(still_uncovered(shown, call->arena, warnings));
 	if (d->activate && scene_default(&d->after, NULL) == NULL)
 		CS_TRY(json_add_warning(warnings, "no-default",
@@ -63,9 +65,14 @@ static void add_sentence(json_t *doc, const struct decision *d, const struct sce
 	const char *text = d->text, *next = d->next;
 
 	if (d->activate) {
-		text = d->replaces == NULL ? "it serves"
-		                           : cs_arena_printf(arena, "it serves in place of %s",
-		                                     d->replaces->id);
+		text = d->replaces != NULL
+		               ? cs_arena_printf(arena, "it serves in place of %s", d->replaces->id)
+		       : d->twin != NULL
+		               ? cs_arena_printf(arena,
+		                         "it serves beside %s, whose key is of another type: each "
+		                         "client gets the one that it can verify",
+		                         d->twin->id)
+		               : "it serves";
 		next = scene_default(&d->after, NULL) == NULL
 		               ? cs_arena_printf(arena, "certspan default set %s", cert->id)
 		               : "";
@@ -78,6 +85,14 @@ static void add_sentence(json_t *doc, const struct decision *d, const struct sce
 		json_object_set_new(doc, "text", json_show(text));
 	if (next != NULL && next[0] != '\0')
 		json_object_set_new(doc, "next", json_show(next));
+}
+
+/* What changes beside the one that it replaces, or with which it shares names. */
+static void add_change(json_t *doc, const struct decision *d)
+{
+	json_object_set_new(doc, "names_lost", view_texts(d->lost));
+	json_object_set_new(doc, "key_change", json_text_or_null(d->key_change));
+	json_object_set_new(doc, "twin", json_text_or_null(d->twin != NULL ? d->twin->id : ""));
 }
 
 static json_t *document(struct call *call, const struct scene *scene, const struct scene_cert *cert,
@@ -99,6 +114,8 @@ static json_t *document(struct call *call, const struct scene *scene, const stru
 	        d->activate && d->replaces != NULL ? json_string(d->replaces->id) : json_null(),
 	        "default_moved", moved, "coverage", view_before_after(scene, shown, call->arena),
 	        "warnings", warnings);
+	if (doc != NULL)
+		add_change(doc, d);
 	if (doc != NULL && d->gate.count > 0)
 		json_object_set_new(doc, "uncovered", view_gate(&d->gate));
 	if (doc != NULL)

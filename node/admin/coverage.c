@@ -1,4 +1,6 @@
 #include "node/admin/coverage.h"
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 #include "store/pki/choice.h"
 
@@ -31,24 +33,53 @@ static struct choice_candidate candidate_of(const struct cover_by *by)
 }
 
 /* The best of all is found pair by pair: the choice is a total order. */
+static void better(const struct scene *scene, struct cover_by one, struct cover_by *best)
+{
+	if (one.cover == PKI_COVER_NONE)
+		return;
+	const bool first = best->cert == NULL;
+	const struct choice_candidate pair[] = { candidate_of(first ? &one : best),
+		candidate_of(&one) };
+	if (first || choice_pick(pair, 2, CHOICE_ANY, scene->now) == 1)
+		*best = one;
+}
+
+static void ask_owners(
+        const struct scene *scene, const char *name, const char *host, struct cover_by *best)
+{
+	const struct scene_cert *cert;
+
+	for (size_t at = 0; (cert = scene_next_owner(scene, name, &at)) != NULL;)
+		if (cert->state == CERT_ACTIVE)
+			better(scene, cover_of(cert, host), best);
+}
+
+/* HOST as a certificate would have it: an IP address in its usual form, without brackets. */
+static enum cs_err as_signed(const char *host, char out[CS_NAME_MAX + 1])
+{
+	uint8_t ip[16];
+	char inner[CS_NAME_MAX + 1];
+	size_t n;
+
+	CS_TRY(pki_name_normal(cs_bytes_of(host), out));
+	n = strlen(out);
+	const bool brackets = n > 2 && out[0] == '[' && out[n - 1] == ']';
+	snprintf(inner, sizeof(inner), "%.*s", (int)(brackets ? n - 2 : n), out + brackets);
+	if (inet_pton(AF_INET6, inner, ip) == 1)
+		inet_ntop(AF_INET6, ip, out, CS_NAME_MAX + 1);
+	return CS_OK;
+}
+
 struct cover_by cover_sni(const struct scene *scene, const char *host)
 {
 	struct cover_by best = { PKI_COVER_NONE, "", NULL };
+	char name[CS_NAME_MAX + 1], wildcard[CS_NAME_MAX + 1];
 
-	for (size_t i = 0; i < scene->cert_count; i++) {
-		if (scene->certs[i].state != CERT_ACTIVE)
-			continue;
-		const struct cover_by one = cover_of(&scene->certs[i], host);
-		if (one.cover == PKI_COVER_NONE)
-			continue;
-		if (best.cert == NULL) {
-			best = one;
-			continue;
-		}
-		const struct choice_candidate pair[] = { candidate_of(&best), candidate_of(&one) };
-		if (choice_pick(pair, 2, CHOICE_ANY, scene->now) == 1)
-			best = one;
-	}
+	if (as_signed(host, name) != CS_OK)
+		return best; /* nothing can vouch for it */
+	ask_owners(scene, name, host, &best);
+	if (scene->owners != NULL && pki_name_wildcard(name, wildcard))
+		ask_owners(scene, wildcard, host, &best);
 	return best;
 }
 

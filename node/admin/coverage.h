@@ -20,7 +20,8 @@ struct cover_row {
 	struct cover_by fallback; /* the default, for a client that sends no SNI */
 };
 
-/* What an Active certificate says about HOST, by the choice that every edge makes. */
+/* What an Active certificate says about HOST, found by its name, by the choice that every edge
+ * makes. */
 struct cover_by cover_sni(const struct scene *scene, const char *host);
 /* A row for every host name, site first, then node by node; ASKED ones last. An internal address
  * that is an IP is left out. */

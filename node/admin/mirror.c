@@ -19,6 +19,9 @@ struct mirror {
 	const struct mirror_object **all[OBJECT_KIND_END]; /* in order of id; stale when dirty */
 	size_t count[OBJECT_KIND_END];
 	bool dirty[OBJECT_KIND_END];
+	struct owners *owners; /* of the bundles */
+	struct scene_cert *certs; /* bundles with their lives, in order of id; NULL: to be made */
+	size_t cert_count;
 	uint64_t seq;
 };
 
@@ -57,8 +60,14 @@ static void item_free(struct item **self)
 
 enum cs_err mirror_new(struct mirror **out)
 {
-	*out = calloc(1, sizeof(**out));
-	return *out != NULL ? CS_OK : CS_ENOMEM;
+	CS_AUTO(mirror_free) struct mirror *self = calloc(1, sizeof(*self));
+
+	*out = NULL;
+	if (self == NULL)
+		return CS_ENOMEM;
+	CS_TRY(owners_new(&self->owners));
+	*out = CS_STEAL(self);
+	return CS_OK;
 }
 
 static void item_drop(void *node)
@@ -68,8 +77,17 @@ static void item_drop(void *node)
 	item_free(&e);
 }
 
+static void certs_stale(struct mirror *self)
+{
+	free(self->certs);
+	self->certs = NULL;
+	self->cert_count = 0;
+}
+
 static void clear(struct mirror *self)
 {
+	certs_stale(self);
+	owners_free(&self->owners);
 	for (uint32_t k = 0; k < OBJECT_KIND_END; k++) {
 		tdestroy(self->tree[k], item_drop);
 		free(self->all[k]);
@@ -99,6 +117,8 @@ static void forget(struct mirror *self, uint32_t kind, const char *id)
 		return;
 	struct item *e = *found;
 	tdelete(&key, &self->tree[kind], by_id);
+	if (kind == OBJECT_BUNDLE && e->leaf != NULL)
+		owners_drop(self->owners, e->leaf, e->object.id);
 	item_free(&e);
 	self->count[kind]--;
 	self->dirty[kind] = true;
@@ -146,6 +166,8 @@ static enum cs_err take(struct mirror *self, const struct wire_object *object)
 	if (type == NULL)
 		return CS_OK; /* what later versions add */
 	forget(self, object->kind, object->id);
+	if (object->kind == OBJECT_BUNDLE || object->kind == OBJECT_CERTIFICATE)
+		certs_stale(self);
 	if (object->tombstone)
 		return CS_OK;
 	CS_AUTO(item_free) struct item *e = NULL;
@@ -161,16 +183,19 @@ static enum cs_err take(struct mirror *self, const struct wire_object *object)
 	}
 	if (tsearch(e, &self->tree[object->kind], by_id) == NULL)
 		return CS_ENOMEM;
-	(void)CS_STEAL(e);
+	const struct item *in = CS_STEAL(e);
 	self->count[object->kind]++;
 	self->dirty[object->kind] = true;
-	return CS_OK;
+	return object->kind == OBJECT_BUNDLE ? owners_add(self->owners, in->leaf, in->object.id)
+	                                     : CS_OK;
 }
 
 enum cs_err mirror_apply(struct mirror *self, const struct wire_changes *changes)
 {
-	if (changes->reset)
+	if (changes->reset) {
 		clear(self);
+		CS_TRY(owners_new(&self->owners));
+	}
 	for (size_t i = 0; i < changes->objects.n; i++)
 		CS_TRY(take(self, &changes->objects.v[i]));
 	self->seq = changes->to;
@@ -219,6 +244,41 @@ const struct mirror_object *const *mirror_all(struct mirror *self, uint32_t kind
 	twalk_r(self->tree[kind], collect, &walk);
 	self->dirty[kind] = false;
 	return self->all[kind];
+}
+
+const struct owners *mirror_owners(const struct mirror *self)
+{
+	return self->owners;
+}
+
+/* Both lists are in order of id, so one walk pairs them. */
+enum cs_err mirror_certs(struct mirror *self, const struct scene_cert **out, size_t *n)
+{
+	size_t bundle_count, life_count, k = 0;
+
+	*out = self->certs;
+	*n = self->cert_count;
+	if (self->certs != NULL)
+		return CS_OK;
+	const struct mirror_object *const *bundles = mirror_all(self, OBJECT_BUNDLE, &bundle_count),
+	                                  *const *lives =
+	                                          mirror_all(self, OBJECT_CERTIFICATE, &life_count);
+	struct scene_cert *certs = calloc(bundle_count + 1, sizeof(*certs));
+	if (certs == NULL)
+		return CS_ENOMEM;
+	*n = 0;
+	for (size_t i = 0; i < bundle_count; i++) {
+		while (k < life_count && strcmp(lives[k]->id, bundles[i]->id) < 0)
+			k++;
+		if (k == life_count || strcmp(lives[k]->id, bundles[i]->id) != 0)
+			continue;
+		const struct wire_certificate *life = lives[k]->body;
+		certs[(*n)++] = (struct scene_cert){ bundles[i]->id, life->name, bundles[i]->leaf,
+			life->state };
+	}
+	*out = self->certs = certs;
+	self->cert_count = *n;
+	return CS_OK;
 }
 
 static const void *body_of(const struct mirror *self, uint32_t kind, const char *id)

@@ -18,6 +18,8 @@ CS_MUST enum cs_err mirror_new(struct mirror **out);
 void mirror_free(struct mirror **self);
 /* Takes in one packet of changes. What cannot be decoded is logged and left out. */
 CS_MUST enum cs_err mirror_apply(struct mirror *self, const struct wire_changes *changes);
+/* Which bundles have a name or a key, of any state. */
+const struct owners *mirror_owners(const struct mirror *self);
 uint64_t mirror_seq(const struct mirror *self);
 
 /* NULL when there is none. All pointers live until the next mirror_apply. */
@@ -33,11 +35,18 @@ const char *mirror_setting(const struct mirror *self, const char *name, const ch
 uint64_t mirror_generation(const struct mirror *self);
 const char *mirror_default(const struct mirror *self,
         const char *node); /* id of the object: NULL node: cluster's; "" */
-/* An id, a unique prefix (4 or more hex digits) or a unique friendly name. CS_ENOTFOUND,
- * CS_EREFUSED: several fit. */
+/* A bundle by id, unique prefix (4 or more hex digits) or friendly name that is unique, or unique
+ * among those that are not Retired. CS_ENOTFOUND, CS_EREFUSED: several fit. */
 CS_MUST enum cs_err mirror_find_cert(
         struct mirror *self, const char *text, const struct mirror_object **out);
-/* The scene of now, in ARENA. */
+/* The same of the CA certificates of the pool. */
+CS_MUST enum cs_err mirror_find_ca(
+        struct mirror *self, const char *text, const struct mirror_object **out);
+/* Every bundle with the record of its life, in order of id; N may be 0. Until the next
+ * mirror_apply. */
+CS_MUST enum cs_err mirror_certs(struct mirror *self, const struct scene_cert **out, size_t *n);
+/* The scene of now, in ARENA; its certificates are the mirror's own: scene_copy before any change.
+ */
 CS_MUST enum cs_err mirror_scene(
         struct mirror *self, int64_t now, struct cs_arena *arena, struct scene *out);
 /* TEXT cut at commas and blanks. */

@@ -9,53 +9,73 @@ static bool is_hex(const char *text)
 	return text[0] != '\0' && text[strspn(text, "0123456789abcdef")] == '\0';
 }
 
-static const char *name_of(const struct mirror *self, const char *id)
-{
-	const struct wire_certificate *life = mirror_certificate(self, id);
+/* How a certificate answers to what an admin typed. */
+struct search {
+	const char *text;
+	size_t len; /* of a prefix; 0: it cannot be one */
+	const struct mirror_object *found, *current; /* the last one; the last not Retired one */
+	size_t count, current_count;
+};
 
-	return life != NULL ? life->name : "";
+static struct search search_for(const char *text)
+{
+	const size_t len = strlen(text);
+
+	return (struct search){ .text = text, .len = len >= PREFIX_MIN && is_hex(text) ? len : 0 };
+}
+
+static void search_try(
+        struct search *self, const struct mirror_object *object, const char *name, bool retired)
+{
+	if (!(self->len > 0 && strncmp(object->id, self->text, self->len) == 0) &&
+	        strcmp(name, self->text) != 0)
+		return;
+	self->found = object;
+	self->count++;
+	if (retired)
+		return;
+	self->current = object;
+	self->current_count++;
+}
+
+static enum cs_err search_end(const struct search *self, const struct mirror_object **out)
+{
+	*out = self->count == 1 ? self->found : self->current_count == 1 ? self->current : NULL;
+	if (*out != NULL)
+		return CS_OK;
+	return self->count == 0 ? CS_ENOTFOUND : CS_EREFUSED;
 }
 
 enum cs_err mirror_find_cert(
         struct mirror *self, const char *text, const struct mirror_object **out)
 {
-	const size_t len = strlen(text);
-	const bool prefix = len >= PREFIX_MIN && is_hex(text);
-	size_t n, found = 0;
+	struct search search = search_for(text);
+	size_t n;
 
 	*out = mirror_get(self, OBJECT_BUNDLE, text);
 	if (*out != NULL)
 		return CS_OK;
 	const struct mirror_object *const *all = mirror_all(self, OBJECT_BUNDLE, &n);
 	for (size_t i = 0; i < n; i++) {
-		const bool fits = (prefix && strncmp(all[i]->id, text, len) == 0) ||
-		                  strcmp(name_of(self, all[i]->id), text) == 0;
-		if (!fits)
-			continue;
-		*out = all[i];
-		found++;
+		const struct wire_certificate *life = mirror_certificate(self, all[i]->id);
+		search_try(&search, all[i], life != NULL ? life->name : "",
+		        life != NULL && life->state == CERT_RETIRED);
 	}
-	if (found <= 1)
-		return found == 1 ? CS_OK : CS_ENOTFOUND;
-	*out = NULL;
-	return CS_EREFUSED;
+	return search_end(&search, out);
 }
 
-static enum cs_err fill_certs(struct mirror *self, struct cs_arena *arena, struct scene *out)
+enum cs_err mirror_find_ca(struct mirror *self, const char *text, const struct mirror_object **out)
 {
+	struct search search = search_for(text);
 	size_t n;
-	const struct mirror_object *const *all = mirror_all(self, OBJECT_BUNDLE, &n);
 
-	out->certs = cs_arena_take(arena, (n + 1) * sizeof(*out->certs));
-	if (out->certs == NULL)
-		return CS_ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		const struct wire_certificate *life = mirror_certificate(self, all[i]->id);
-		if (life != NULL)
-			out->certs[out->cert_count++] = (struct scene_cert){ all[i]->id, life->name,
-				all[i]->leaf, life->state };
-	}
-	return CS_OK;
+	*out = mirror_get(self, OBJECT_CA, text);
+	if (*out != NULL)
+		return CS_OK;
+	const struct mirror_object *const *all = mirror_all(self, OBJECT_CA, &n);
+	for (size_t i = 0; i < n; i++)
+		search_try(&search, all[i], ((const struct wire_ca *)all[i]->body)->name, false);
+	return search_end(&search, out);
 }
 
 static int by_role(const struct scene_node *a, const struct scene_node *b)
@@ -121,8 +141,14 @@ enum cs_err mirror_words(const char *text, struct cs_arena *arena, struct wire_t
 enum cs_err mirror_scene(
         struct mirror *self, int64_t now, struct cs_arena *arena, struct scene *out)
 {
-	*out = (struct scene){ .now = now, .cluster_default = mirror_default(self, NULL) };
-	CS_TRY(fill_certs(self, arena, out));
+	const struct scene_cert *certs;
+
+	*out = (struct scene){ .now = now,
+		.cluster_default = mirror_default(self, NULL),
+		.owners = mirror_owners(self) };
+	CS_TRY(mirror_certs(self, &certs, &out->cert_count));
+	out->certs = (struct scene_cert *)(uintptr_t)certs;
+	out->sorted = out->cert_count;
 	CS_TRY(fill_nodes(self, arena, out));
 	return mirror_words(mirror_setting(self, "site.hostname", ""), arena, &out->site);
 }

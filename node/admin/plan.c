@@ -61,17 +61,24 @@ enum cs_err plan_drop(struct plan *self, uint32_t kind, const char *id)
 	               : CS_ENOMEM;
 }
 
-enum cs_err plan_activation(struct plan *self, const char *activated, const char *retired,
-        const char *reason, const char *actor, uint64_t at)
+enum cs_err plan_generation(struct plan *self, struct wire_texts activated,
+        struct wire_texts retired, const char *reason, const char *actor, uint64_t at)
 {
 	const struct wire_activation next = { .number = ++self->generation,
 		.at = at,
 		.actor = actor,
 		.reason = reason,
-		.activated = { &activated, activated != NULL ? 1 : 0 },
-		.retired = { &retired, retired != NULL ? 1 : 0 } };
+		.activated = activated,
+		.retired = retired };
 
 	return plan_put(self, OBJECT_ACTIVATION, "current", &next);
+}
+
+enum cs_err plan_activation(struct plan *self, const char *activated, const char *retired,
+        const char *reason, const char *actor, uint64_t at)
+{
+	return plan_generation(self, (struct wire_texts){ &activated, activated != NULL ? 1 : 0 },
+	        (struct wire_texts){ &retired, retired != NULL ? 1 : 0 }, reason, actor, at);
 }
 
 static enum cs_err move_defaults(struct plan *self, struct mirror *mirror, const char *from,

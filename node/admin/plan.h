@@ -17,6 +17,9 @@ CS_MUST enum cs_err plan_drop(struct plan *self, uint32_t kind, const char *id);
 /* The next generation, once a plan; *_ID may be NULL. */
 CS_MUST enum cs_err plan_activation(struct plan *self, const char *activated, const char *retired,
         const char *reason, const char *actor, uint64_t at);
+/* The same of several at once. */
+CS_MUST enum cs_err plan_generation(struct plan *self, struct wire_texts activated,
+        struct wire_texts retired, const char *reason, const char *actor, uint64_t at);
 /* CERT becomes Active, and what it REPLACES (NULL) Retired, with the default choices that named it.
  * *MOVED: any did. */
 CS_MUST enum cs_err plan_activate(struct plan *self, struct mirror *mirror, const char *id,

@@ -30,5 +30,5 @@ json_t *json_show(const char *text);
 json_t *json_hex(struct cs_bytes bytes);
 json_t *json_time(uint64_t unix_s); /* RFC 3339; 0 is null */
 json_t *json_text_or_null(const char *text); /* "" is null */
-/* {code, text} appended to LIST. */
+/* {code, text} appended to LIST; a warning about a certificate has more (views.h). */
 CS_MUST enum cs_err json_add_warning(json_t *list, const char *code, const char *text);

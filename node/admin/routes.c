@@ -33,6 +33,9 @@ static const struct route table[] = {
 	{ "GET", "/v1/export", route_export, fields_export_public, false },
 	{ "GET", "/v1/exports", route_exports, fields_exports, false },
 	{ "GET", "/v1/key", route_key, NULL, false },
+	{ "PATCH", "/v1/certs/*", route_cert_rename, fields_rename, true },
+	{ "POST", "/v1/certs/delete", route_certs_delete, fields_certs_delete, true },
+	{ "POST", "/v1/certs/retire", route_certs_retire, fields_certs_delete, true },
 };
 
 /* Whether PATH is of PATTERN; what stands for "*" goes into NAME. */
@@ -91,6 +94,27 @@ enum cs_err route_find_cert(struct call *call, const char *text, const struct mi
 		return reply_fail(&call->reply, CS_EUSAGE, "certspan cert list",
 		        "several certificates fit %s; give a longer id", text);
 	return rc;
+}
+
+enum cs_err route_find_any(struct call *call, const char *text, const struct mirror_object **out)
+{
+	if (mirror_find_cert(call->mirror, text, out) == CS_ENOTFOUND &&
+	        mirror_find_ca(call->mirror, text, out) != CS_ENOTFOUND)
+		return *out != NULL
+		               ? CS_OK
+		               : reply_fail(&call->reply, CS_EUSAGE, "certspan cert list --kind ca",
+		                         "several CA certificates fit %s; give a longer id", text);
+	return route_find_cert(call, text, out);
+}
+
+bool route_is_default(const struct scene *scene, const char *id)
+{
+	if (strcmp(scene->cluster_default, id) == 0)
+		return true;
+	for (size_t i = 0; i < scene->node_count; i++)
+		if (strcmp(scene->nodes[i].own_default, id) == 0)
+			return true;
+	return false;
 }
 
 enum cs_err route_refuse(

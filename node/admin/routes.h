@@ -23,17 +23,24 @@ route_fn route_nodes, route_node, route_node_set, route_node_remove, route_token
 route_fn route_settings, route_setting, route_setting_set;
 route_fn route_sync_wait, route_probe;
 route_fn route_export, route_exports, route_key;
+route_fn route_cert_rename, route_certs_delete, route_certs_retire;
 
 extern const struct arg_field fields_status[], fields_certs[], fields_cert_delete[],
         fields_activate[], fields_default_set[], fields_node_name[], fields_coverage[],
         fields_explain[], fields_node_set[], fields_token[], fields_setting_set[], fields_wait[],
-        fields_probe[], fields_export_public[], fields_exports[];
+        fields_probe[], fields_export_public[], fields_exports[], fields_rename[],
+        fields_certs_delete[];
 
 /* Shared by the handlers. */
 CS_MUST enum cs_err route_scene(struct call *call, struct scene *out); /* of the locked mirror */
 /* CERT by id, prefix or name, with the reason in the reply. */
 CS_MUST enum cs_err route_find_cert(
         struct call *call, const char *text, const struct mirror_object **out);
+/* The same, or a CA certificate of the pool. */
+CS_MUST enum cs_err route_find_any(
+        struct call *call, const char *text, const struct mirror_object **out);
+/* Whether ID is the default of the cluster or of a node. */
+bool route_is_default(const struct scene *scene, const char *id);
 /* A refusal that lists what it would leave uncovered. */
 CS_MUST enum cs_err route_refuse(
         struct call *call, const struct gate *gate, const char *what, const char *command);

@@ -1,4 +1,5 @@
 #include "node/admin/scene.h"
+#include <stdlib.h>
 #include <string.h>
 
 static void *copy(struct cs_arena *arena, const void *from, size_t used, size_t room)
@@ -20,12 +21,39 @@ enum cs_err scene_copy(const struct scene *self, struct cs_arena *arena, struct 
 	return out->certs != NULL && out->nodes != NULL ? CS_OK : CS_ENOMEM;
 }
 
+static int by_id(const void *key, const void *cert)
+{
+	return strcmp(key, ((const struct scene_cert *)cert)->id);
+}
+
 struct scene_cert *scene_find(const struct scene *self, const char *id)
 {
-	for (size_t i = 0; i < self->cert_count; i++)
+	struct scene_cert *found = self->sorted > 0 ? bsearch(id, self->certs, self->sorted,
+	                                                      sizeof(*self->certs), by_id)
+	                                            : NULL;
+
+	if (found != NULL)
+		return found;
+	for (size_t i = self->sorted; i < self->cert_count; i++)
 		if (strcmp(self->certs[i].id, id) == 0)
 			return &self->certs[i];
 	return NULL;
+}
+
+const struct scene_cert *scene_next_owner(const struct scene *self, const char *name, size_t *at)
+{
+	const size_t sorted = self->owners != NULL ? self->sorted : 0;
+	size_t n = 0;
+	const char *const *ids =
+	        self->owners != NULL ? owners_of_name(self->owners, name, &n) : NULL;
+
+	while (*at < n) { /* one may be out of the scene: without a record of its life */
+		const struct scene_cert *cert = scene_find(self, ids[(*at)++]);
+		if (cert != NULL)
+			return cert;
+	}
+	const size_t i = sorted + (*at)++ - n; /* what was put into a plan's scene comes last */
+	return i < self->cert_count ? &self->certs[i] : NULL;
 }
 
 struct scene_node *scene_node(const struct scene *self, const char *name)

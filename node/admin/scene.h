@@ -2,6 +2,7 @@
  * and default choices. A plain copy of pointers into the mirror (or into a test's tables); a plan
  * copies the scene, alters the copy and compares. */
 #pragma once
+#include "node/admin/owners.h"
 #include "proto/base/buf.h"
 #include "proto/wire/objects.h"
 #include "store/pki/cert.h"
@@ -24,12 +25,17 @@ struct scene {
 	struct wire_texts site;
 	const char *cluster_default; /* "" */
 	int64_t now; /* Unix seconds */
+	size_t sorted; /* so many certs come first, in order of id; OWNERS knows all of these */
+	const struct owners *owners; /* NULL: every certificate is asked */
 };
 
 /* A copy whose arrays (not what they point to) are its own, with room for one more certificate and
  * node. */
 CS_MUST enum cs_err scene_copy(const struct scene *self, struct cs_arena *arena, struct scene *out);
 struct scene_cert *scene_find(const struct scene *self, const char *id); /* NULL */
+/* Every certificate (of any state) that may have NAME as an alternative name, one by one: starts
+ * with *AT = 0, NULL at the end. Without owners that is all of them. */
+const struct scene_cert *scene_next_owner(const struct scene *self, const char *name, size_t *at);
 struct scene_node *scene_node(const struct scene *self, const char *name); /* NULL */
 /* The default that NODE would present (NULL node: the cluster's); NULL when there is none. */
 const struct scene_cert *scene_default(const struct scene *self, const struct scene_node *node);

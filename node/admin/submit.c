@@ -10,6 +10,8 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/role/channel.h"
+#include "node/admin/verdict.h"
+#include "store/pki/change.h"
 
 #define SUBMIT_WAIT_MS 120000 /* the key derivation of a foreign PKCS#12 comes before it */
 #define REPLY_WAIT_MS 5000
@@ -63,19 +65,19 @@ static const char *remedy(enum cs_err err)
 	}
 }
 
-static enum cs_err put_cas(struct call *call, const struct wire_submit *in, struct plan *plan)
+static enum cs_err put_ca_list(struct call *call, struct wire_blobs cas, struct plan *plan)
 {
-	for (size_t i = 0; i < in->cas.n; i++) {
+	for (size_t i = 0; i < cas.n; i++) {
 		CS_AUTO(pki_cert_free) struct pki_cert *cert = NULL;
 		char id[17];
-		if (pki_cert_read(in->cas.v[i], &cert) != CS_OK)
+		if (pki_cert_read(cas.v[i], &cert) != CS_OK)
 			continue; /* the findings say so */
 		pki_cert_id(cert->sha256, id);
 		if (mirror_get(call->mirror, OBJECT_CA, id) != NULL)
 			continue;
 		char name[CS_FRIENDLY_MAX + 1];
 		snprintf(name, sizeof(name), "%.*s", CS_FRIENDLY_MAX, cert->subject_cn);
-		const struct wire_ca ca = { .der = in->cas.v[i], .name = name };
+		const struct wire_ca ca = { .der = cas.v[i], .name = name };
 		CS_TRY(plan_put(plan, OBJECT_CA, id, &ca));
 	}
 	return CS_OK;
@@ -94,12 +96,13 @@ static const char *friendly(
 	return cs_arena_printf(call->arena, "%.*s", CS_FRIENDLY_MAX, name);
 }
 
-static enum cs_err warning_codes(struct call *call, const struct wire_bundle *bundle,
-        const struct pki_cert *leaf, struct wire_texts *out)
+static enum cs_err warning_codes(struct call *call, const struct scene *scene,
+        const struct wire_bundle *bundle, const struct scene_cert *cert, struct wire_texts *out)
 {
-	struct pki_warning found[16];
-	const size_t n = pki_cert_warnings(
-	        leaf, bundle->chain.v, bundle->chain.n, call->now, found, CS_COUNT(found));
+	const struct pki_surroundings around = view_around(scene, cert);
+	struct pki_warning found[PKI_WARNINGS_MAX];
+	const size_t n = pki_warnings_among(cert->leaf, bundle->chain.v, bundle->chain.n, call->now,
+	        &around, found, CS_COUNT(found));
 	const char **v = cs_arena_take(call->arena, (n + 1) * sizeof(*v));
 
 	if (v == NULL)
@@ -110,23 +113,50 @@ static enum cs_err warning_codes(struct call *call, const struct wire_bundle *bu
 	return CS_OK;
 }
 
-static enum cs_err already(struct call *call, const struct scene *scene, const char *id)
+/* The same leaf with issuers that the stored bundle does not have: they are filed in the pool; what
+ * is served stays until the chain is chosen anew. */
+static enum cs_err other_chain(
+        struct call *call, const struct wire_submit *in, struct plan *plan, bool *differs)
+{
+	const struct wire_bundle *stored = mirror_get(call->mirror, OBJECT_BUNDLE, in->id)->body;
+	const struct pki_cert *leaf = mirror_get(call->mirror, OBJECT_BUNDLE, in->id)->leaf;
+
+	*differs = in->bundle->chain.n > 0 &&
+	           pki_change_of_chains(leaf, stored->chain.v, stored->chain.n, leaf,
+	                   in->bundle->chain.v, in->bundle->chain.n) == PKI_CHANGE_INTERMEDIATE;
+	return *differs ? put_ca_list(call, in->bundle->chain, plan) : CS_OK;
+}
+
+static const char *already_text(
+        char *out, size_t size, const char *id, uint32_t state, bool other_chain)
+{
+	snprintf(out, size, "already stored as %s (%s)%s", id, cert_state_name(state),
+	        other_chain ? ", with another chain: its CA certificates are in the pool now, the "
+	                      "chain that is served stays"
+	                    : "");
+	return out;
+}
+
+static enum cs_err already(
+        struct call *call, const struct scene *scene, const char *id, bool other_chain)
 {
 	const struct scene_cert *cert = scene_find(scene, id);
 	const struct wire_certificate *life = mirror_certificate(call->mirror, id);
-	char text[128], next[96] = "";
+	char text[256], next[96] = "";
 
 	if (cert == NULL || life == NULL)
 		return reply_fail(&call->reply, CS_ECORRUPT, "certspan status",
 		        "%s is stored without a record of its life", id);
-	snprintf(text, sizeof(text), "already stored as %s (%s)", id, cert_state_name(cert->state));
+	already_text(text, sizeof(text), id, cert->state, other_chain);
 	if (cert->state != CERT_ACTIVE)
 		snprintf(next, sizeof(next), "certspan activate %s", id);
 	return reply_with(&call->reply,
 	        json_pack("{s:o, s:s, s:b, s:n, s:b, s:o, s:s, s:s}", "cert",
-	                view_cert(scene, cert, life), "verdict", "same", "activated",
-	                cert->state == CERT_ACTIVE, "replaced", "default_moved", 0, "coverage",
-	                view_before_after(scene, scene, call->arena), "text", text, "next", next));
+	                view_cert(scene, cert, life), "verdict",
+	                verdict_name(other_chain ? VERDICT_INTERMEDIATE : VERDICT_SAME),
+	                "activated", cert->state == CERT_ACTIVE, "replaced", "default_moved", 0,
+	                "coverage", view_before_after(scene, scene, call->arena), "text", text,
+	                "next", next));
 }
 
 static enum cs_err decide_new(struct call *call, const struct wire_submit *in,
@@ -145,10 +175,13 @@ static enum cs_err decide_new(struct call *call, const struct wire_submit *in,
 	life.name = friendly(call, in, leaf);
 	if (life.name == NULL)
 		return CS_ENOMEM;
-	CS_TRY(warning_codes(call, in->bundle, leaf, &life.warnings));
 	CS_TRY(activate_flags(call, &flags));
-	const struct scene_cert cert = { in->id, life.name, leaf, CERT_STAGED };
+	struct scene_cert cert = { in->id, life.name, leaf, CERT_STAGED };
 	CS_TRY(decide(scene, &cert, &flags, call->arena, &d));
+	if (d.activate && d.replaces != NULL && !arg_has(call->args, "name") &&
+	        d.replaces->name[0] != '\0')
+		life.name = cert.name = d.replaces->name; /* the successor inherits it */
+	CS_TRY(warning_codes(call, &d.after, in->bundle, &cert, &life.warnings));
 	CS_TRY(plan_put(plan, OBJECT_BUNDLE, in->id, in->bundle));
 	return activate_plan(call, scene, &cert, in->bundle, &life, &d, plan);
 }
@@ -165,8 +198,11 @@ static enum cs_err decide_bundle(struct call *call, const struct wire_submit *in
 		return reply_fail(&call->reply, CS_EMISMATCH, "certspan cert inspect FILE",
 		        "the importer names %s, the certificate is %s", in->id, id);
 	CS_TRY(mirror_scene(call->mirror, call->now, call->arena, &scene));
-	if (mirror_get(call->mirror, OBJECT_BUNDLE, in->id) != NULL)
-		return already(call, &scene, in->id);
+	if (mirror_get(call->mirror, OBJECT_BUNDLE, in->id) != NULL) {
+		bool differs;
+		CS_TRY(other_chain(call, in, plan, &differs));
+		return already(call, &scene, in->id, differs);
+	}
 	return decide_new(call, in, &scene, leaf, plan);
 }
 
@@ -174,7 +210,7 @@ static enum cs_err decide_submit(struct call *call, void *data, struct plan *pla
 {
 	const struct wire_submit *in = data;
 
-	CS_TRY(put_cas(call, in, plan));
+	CS_TRY(put_ca_list(call, in->cas, plan));
 	if (in->bundle == NULL)
 		CS_TRY(reply_with(
 		        &call->reply, json_pack("{s:n, s:s, s:b}", "cert", "text",

@@ -8,7 +8,7 @@
 const char *verdict_name(enum verdict verdict)
 {
 	static const char *const words[] = { "first", "renewal", "re-key", "re-issue",
-		"replacement", "additional", "same" };
+		"replacement", "additional", "same", "twin", "intermediate-change" };
 
 	return words[verdict];
 }
@@ -51,7 +51,8 @@ static unsigned kinship(enum pki_change change, unsigned overlap)
 		[PKI_CHANGE_REKEY] = 3,
 		[PKI_CHANGE_REISSUE] = 2,
 		[PKI_CHANGE_REPLACEMENT] = 1,
-		[PKI_CHANGE_SAME] = 5 };
+		[PKI_CHANGE_SAME] = 5,
+		[PKI_CHANGE_INTERMEDIATE] = 5 };
 
 	return overlap == 0 ? 0 : weight[change] * 1000 + overlap;
 }
@@ -63,41 +64,60 @@ static enum verdict of_change(enum pki_change change)
 		[PKI_CHANGE_REKEY] = VERDICT_REKEY,
 		[PKI_CHANGE_REISSUE] = VERDICT_REISSUE,
 		[PKI_CHANGE_REPLACEMENT] = VERDICT_REPLACEMENT,
-		[PKI_CHANGE_SAME] = VERDICT_SAME };
+		[PKI_CHANGE_SAME] = VERDICT_SAME,
+		[PKI_CHANGE_INTERMEDIATE] = VERDICT_INTERMEDIATE };
 
 	return verdicts[change];
 }
 
+/* The nearest Active relative of a new certificate among those of one sort. */
+struct kin {
+	const struct scene_cert *cert;
+	enum pki_change change;
+	unsigned weight;
+};
+
 /* Among equals the youngest: that one is in use. */
-static bool stronger(unsigned kin, const struct scene_cert *cert, unsigned best_kin,
-        const struct scene_cert *best)
+static void nearer(const struct scene_cert *cert, const struct pki_cert *leaf, struct kin *best)
 {
-	if (kin != best_kin || best == NULL)
-		return kin > best_kin;
-	return cert->leaf->not_before > best->leaf->not_before;
+	const enum pki_change change = pki_change_of(cert->leaf, leaf);
+	const unsigned weight = kinship(change, pki_change_overlap(cert->leaf, leaf));
+
+	if (weight == 0 || weight < best->weight)
+		return;
+	if (weight == best->weight && best->cert != NULL &&
+	        cert->leaf->not_before <= best->cert->leaf->not_before)
+		return;
+	*best = (struct kin){ cert, change, weight };
 }
 
-enum verdict verdict_of(
-        const struct scene *scene, const struct pki_cert *leaf, const struct scene_cert **replaces)
+static void ask_owners(const struct scene *scene, const char *name, const struct pki_cert *leaf,
+        struct kin *same_type, struct kin *other_type)
 {
-	enum pki_change best_change = PKI_CHANGE_FIRST;
-	unsigned best_kin = 0;
+	const struct scene_cert *cert;
 
-	*replaces = NULL;
-	for (size_t i = 0; i < scene->cert_count; i++) {
-		const struct scene_cert *cert = &scene->certs[i];
-		if (cert->state != CERT_ACTIVE)
-			continue;
-		const enum pki_change change = pki_change_of(cert->leaf, leaf);
-		const unsigned kin = kinship(change, pki_change_overlap(cert->leaf, leaf));
-		if (kin == 0 || !stronger(kin, cert, best_kin, *replaces))
-			continue;
-		best_kin = kin;
-		best_change = change;
-		*replaces = cert;
-	}
-	if (*replaces != NULL)
-		return of_change(best_change);
+	for (size_t at = 0; (cert = scene_next_owner(scene, name, &at)) != NULL;)
+		if (cert->state == CERT_ACTIVE)
+			nearer(cert, leaf,
+			        pki_change_key_family(cert->leaf, leaf) ? same_type : other_type);
+}
+
+enum verdict verdict_of(const struct scene *scene, const struct pki_cert *leaf, bool key_type,
+        const struct scene_cert **kin)
+{
+	struct kin same_type = { .cert = NULL }, other_type = { .cert = NULL };
+	const size_t names = leaf->dns_count + leaf->ip_count;
+
+	for (size_t i = 0; i < names; i++)
+		ask_owners(scene,
+		        i < leaf->dns_count ? leaf->dns[i] : leaf->ip_text[i - leaf->dns_count],
+		        leaf, &same_type, &other_type);
+	const bool twin = same_type.cert == NULL && other_type.cert != NULL;
+	*kin = twin ? other_type.cert : same_type.cert;
+	if (twin)
+		return key_type ? of_change(other_type.change) : VERDICT_TWIN;
+	if (*kin != NULL)
+		return of_change(same_type.change);
 	return all_new(scene, leaf) ? VERDICT_FIRST : VERDICT_ADDITIONAL;
 }
 
@@ -153,6 +173,24 @@ static enum cs_err check_time(const struct scene *scene, const struct scene_cert
 	return CS_OK;
 }
 
+/* "a.example.com, b.example.com and 3 more" */
+static const char *list_names(struct wire_texts names, struct cs_arena *arena)
+{
+	char out[CS_TEXT_MAX / 2];
+	size_t n = 0;
+
+	for (size_t i = 0; i < names.n; i++) {
+		char shown[96];
+		if (i == 4) {
+			snprintf(out + n, sizeof(out) - n, " and %zu more", names.n - i);
+			break;
+		}
+		n += (size_t)snprintf(out + n, sizeof(out) - n, "%s%s", i > 0 ? ", " : "",
+		        cs_show(names.v[i], shown, sizeof(shown)));
+	}
+	return cs_arena_text(arena, out, strlen(out));
+}
+
 /* What the verdict itself forbids to do unasked. */
 static enum cs_err check_verdict(const struct scene_cert *cert, const struct verdict_flags *flags,
         struct cs_arena *arena, struct decision *d)
@@ -164,10 +202,10 @@ static enum cs_err check_verdict(const struct scene_cert *cert, const struct ver
 		                d->replaces->id, cert->leaf->issuer_cn),
 		        cs_arena_printf(
 		                arena, "certspan activate %s --allow replacement", cert->id));
-	if (d->replaces != NULL && pki_change_overlap(d->replaces->leaf, cert->leaf) < 100 &&
-	        !flags->name_loss)
+	if (d->lost.n > 0 && !flags->name_loss)
 		return stay(d, CS_EREFUSED,
-		        cs_arena_printf(arena, "it lacks names that %s has", d->replaces->id),
+		        cs_arena_printf(arena, "it lacks names that %s has: %s", d->replaces->id,
+		                list_names(d->lost, arena)),
 		        cs_arena_printf(arena, "certspan activate %s --allow name-loss", cert->id));
 	if (d->replaces != NULL && !flags->older &&
 	        cert->leaf->not_before < d->replaces->leaf->not_before &&
@@ -199,11 +237,39 @@ static enum cs_err check_gate(const struct scene *scene, const struct scene_cert
 	                d->gate.loss[0].host));
 }
 
+/* Beside which one it stands, what goes with the one that it replaces. */
+static enum cs_err compare(const struct scene_cert *kin, const struct scene_cert *cert,
+        struct cs_arena *arena, struct decision *d)
+{
+	char change[80];
+
+	d->key_change = "";
+	if (d->verdict == VERDICT_TWIN)
+		d->twin = kin;
+	else
+		d->replaces = kin;
+	if (d->replaces == NULL)
+		return CS_OK;
+	const struct pki_cert *old = kin->leaf;
+	const char **lost =
+	        cs_arena_take(arena, (old->dns_count + old->ip_count + 1) * sizeof(*lost));
+	pki_change_key_text(old, cert->leaf, change, sizeof(change));
+	d->key_change = cs_arena_text(arena, change, strlen(change));
+	if (lost == NULL || d->key_change == NULL)
+		return CS_ENOMEM;
+	d->lost.n = pki_change_lost(old, cert->leaf, lost, old->dns_count + old->ip_count);
+	d->lost.v = lost;
+	return CS_OK;
+}
+
 enum cs_err decide(const struct scene *scene, const struct scene_cert *cert,
         const struct verdict_flags *flags, struct cs_arena *arena, struct decision *out)
 {
+	const struct scene_cert *kin = NULL;
+
 	*out = (struct decision){ .text = "", .next = "" };
-	out->verdict = verdict_of(scene, cert->leaf, &out->replaces);
+	out->verdict = verdict_of(scene, cert->leaf, flags->key_type, &kin);
+	CS_TRY(compare(kin, cert, arena, out));
 	CS_TRY(scene_after(scene, cert, arena, out));
 	CS_TRY(check_time(scene, cert, arena, out));
 	if (out->err == CS_OK && !flags->stage)

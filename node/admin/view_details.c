@@ -8,7 +8,6 @@
 #include "node/admin/views.h"
 
 #define PEM_LINE 64u
-#define WARNINGS_MAX 16
 
 static json_t *decimal(const char *hex)
 {
@@ -70,16 +69,19 @@ static json_t *chain_json(struct wire_blobs chain)
 	return list;
 }
 
-static json_t *warnings_now(const struct pki_cert *leaf, struct wire_blobs chain, int64_t now)
+/* Authority Information Access and Certificate Transparency. */
+static int add_extras(json_t *doc, const struct pki_cert *cert)
 {
-	struct pki_warning found[WARNINGS_MAX];
-	json_t *list = json_array();
-	const size_t n = pki_cert_warnings(leaf, chain.v, chain.n, now, found, WARNINGS_MAX);
+	const struct wire_texts issuers = { cert->aia_issuers, cert->aia_issuer_count },
+	                        ocsp = { cert->aia_ocsp, cert->aia_ocsp_count };
+	json_t *logs = json_array();
 
-	for (size_t i = 0; i < n; i++)
-		if (json_add_warning(list, found[i].code, found[i].text) != CS_OK)
-			break;
-	return list;
+	for (size_t i = 0; i < cert->sct_count; i++)
+		json_array_append_new(logs, json_hex(cert->sct_logs[i]));
+	return json_object_update_new(
+	        doc, json_pack("{s:{s:o, s:o}, s:{s:i, s:o}, s:b}", "aia", "issuers",
+	                     view_texts(issuers), "ocsp", view_texts(ocsp), "scts", "count",
+	                     (int)cert->sct_count, "logs", logs, "must_staple", cert->must_staple));
 }
 
 static json_t *covers_json(
@@ -121,13 +123,39 @@ json_t *view_cert_details(const struct scene *scene, const struct scene_cert *ce
 	        "imported_by", life->imported_by, "activated_at", json_time(life->activated_at),
 	        "retired_at", json_time(life->retired_at), "kdf_iterations",
 	        (int)life->kdf_iterations, "covers", covers_json(scene, cert, arena), "chain",
-	        chain_json(bundle->chain), "warnings",
-	        warnings_now(leaf, bundle->chain, scene->now), "pem", pem_of(&bundle->leaf, 1),
-	        "chain_pem", pem_of(bundle->chain.v, bundle->chain.n));
-	const int rc = doc != NULL && more != NULL ? json_object_update(doc, more) : -1;
+	        chain_json(bundle->chain), "warnings", view_warnings(scene, cert, bundle->chain),
+	        "pem", pem_of(&bundle->leaf, 1), "chain_pem",
+	        pem_of(bundle->chain.v, bundle->chain.n));
+	int rc = doc != NULL && more != NULL ? json_object_update(doc, more) : -1;
+	if (rc == 0)
+		rc = add_extras(doc, leaf);
 
 	json_decref(more);
 	if (rc == 0)
+		return doc;
+	json_decref(doc);
+	return NULL;
+}
+
+json_t *view_ca_details(const struct mirror_object *object, int64_t now)
+{
+	const struct pki_cert *cert = object->leaf;
+	json_t *doc = view_ca(object, now);
+	const int rc =
+	        doc == NULL
+	                ? -1
+	                : json_object_update_new(doc,
+	                          json_pack("{s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:[], s:[], s:o}",
+	                                  "sha256", json_hex((struct cs_bytes){ cert->sha256, 32 }),
+	                                  "spki_sha256",
+	                                  json_hex((struct cs_bytes){ cert->spki_sha256, 32 }),
+	                                  "serial", json_show(cert->serial), "serial_decimal",
+	                                  decimal(cert->serial), "signature", cert->signature,
+	                                  "subject_cn", json_show(cert->subject_cn), "issuer_cn",
+	                                  json_show(cert->issuer_cn), "chain", "covers", "pem",
+	                                  pem_of(&cert->der, 1)));
+
+	if (rc == 0 && add_extras(doc, cert) == 0)
 		return doc;
 	json_decref(doc);
 	return NULL;

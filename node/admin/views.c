@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 #include "node/admin/problems.h"
+#include "node/admin/prune.h"
 #include "node/admin/reply.h"
 
 const char *view_validity(const struct pki_cert *leaf, int64_t now)
@@ -46,14 +47,64 @@ static json_t *default_for(const struct scene *scene, const char *id)
 	return list;
 }
 
+/* The name that people read first: the common name, else the first host name, else all of it. */
+static const char *title(const char *cn, const char *const *dns, size_t dns_count, const char *all)
+{
+	return cn[0] != '\0' ? cn : dns_count > 0 ? dns[0] : all;
+}
+
+/* What the guide's table has of every certificate, with a key or without. */
+static void add_titles(json_t *doc, const struct pki_cert *leaf, const char *kind)
+{
+	json_object_set_new(doc, "kind", json_string(kind));
+	json_object_set_new(doc, "issued_to",
+	        json_show(title(leaf->subject_cn, leaf->dns, leaf->dns_count, leaf->subject)));
+	json_object_set_new(
+	        doc, "issued_by", json_show(title(leaf->issuer_cn, NULL, 0, leaf->issuer)));
+}
+
+json_t *view_ca(const struct mirror_object *object, int64_t now)
+{
+	const struct pki_cert *cert = object->leaf;
+	const struct wire_ca *ca = object->body;
+	struct pki_warning found[PKI_WARNINGS_MAX];
+	json_t *codes = json_array();
+
+	for (size_t i = 0, n = pki_warnings_now(cert, now, found, PKI_WARNINGS_MAX); i < n; i++)
+		json_array_append_new(codes, json_string(found[i].code));
+	json_t *doc = json_pack("{s:s, s:o, s:n, s:s, s:o, s:o, s:[], s:[], s:s, s:i, s:b, s:o, "
+	                        "s:o, s:I, s:[], s:n, s:n, s:n, s:n, s:o}",
+	        "id", object->id, "name", json_show(ca->name), "state", "validity",
+	        view_validity(cert, now), "subject", json_show(cert->subject), "issuer",
+	        json_show(cert->issuer), "dns_names", "ip_addresses", "key",
+	        pki_key_name(cert->key), "key_bits", (int)cert->key_bits, "has_key", 0,
+	        "not_before", json_time((uint64_t)cert->not_before), "not_after",
+	        json_time((uint64_t)cert->not_after), "days_left",
+	        (json_int_t)((cert->not_after - now) / 86400), "default_for", "generation",
+	        "verdict", "replaces", "replaced_by", "warnings", codes);
+	if (doc != NULL) {
+		add_titles(doc, cert, cert->self_signed ? "root" : "intermediate");
+		json_object_set_new(doc, "goes_at", json_null());
+	}
+	return doc;
+}
+
+/* Not before so many generations have passed, too. */
+static json_t *goes_at(const struct wire_certificate *life)
+{
+	return life->state == CERT_RETIRED ? json_time(life->retired_at + PRUNE_AFTER_DAYS * 86400u)
+	                                   : json_null();
+}
+
 json_t *view_cert(const struct scene *scene, const struct scene_cert *cert,
         const struct wire_certificate *life)
 {
 	const struct pki_cert *leaf = cert->leaf;
 	const struct wire_texts dns = { leaf->dns, leaf->dns_count };
 
-	return json_pack("{s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:i, s:b, s:o, s:o, s:I, "
-	                 "s:o, s:I, s:o, s:o, s:o, s:o}",
+	json_t *doc = json_pack(
+	        "{s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:i, s:b, s:o, s:o, s:I, "
+	        "s:o, s:I, s:o, s:o, s:o, s:o}",
 	        "id", cert->id, "name", json_show(cert->name), "state",
 	        cert_state_name(cert->state), "validity", view_validity(leaf, scene->now),
 	        "subject", json_show(leaf->subject), "issuer", json_show(leaf->issuer), "dns_names",
@@ -65,7 +116,12 @@ json_t *view_cert(const struct scene *scene, const struct scene_cert *cert,
 	        default_for(scene, cert->id), "generation", (json_int_t)life->generation, "verdict",
 	        json_text_or_null(life->verdict), "replaces", json_text_or_null(life->replaces),
 	        "replaced_by", json_text_or_null(life->replaced_by), "warnings",
-	        view_texts(life->warnings));
+	        view_warning_codes(scene, cert, life));
+	if (doc != NULL) {
+		add_titles(doc, leaf, "leaf");
+		json_object_set_new(doc, "goes_at", goes_at(life));
+	}
+	return doc;
 }
 
 json_t *view_cover(const struct cover_by *by)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sodium.h>
 #include "node/admin/admin.h"
+#include "node/admin/prune.h"
 #include "proto/base/text.h"
 
 #define TRIES 5
@@ -227,6 +228,8 @@ static enum cs_err attempt(
 	enum cs_err rc = ack_of(call, &ack);
 	if (rc == CS_OK)
 		rc = decide(call, data, &plan);
+	if (rc == CS_OK && plan.count > 0 && !dry_run)
+		rc = prune_plan(call->mirror, call->now, &plan);
 	call_unlock(call);
 	if (rc != CS_OK)
 		return rc;

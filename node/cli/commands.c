@@ -84,14 +84,23 @@ static const struct cli_option list_options[] = {
 	{ "state", 0, "WORD",
 	        "staged, verified, active, retired, rejected, expiring, expired or not-yet-valid" },
 	{ "host", 0, "NAME", "only those that cover NAME" },
+	{ "kind", 0, "KIND", "leaf, ca or all [all]" },
+	{ "sort", 0, "ORDER", "id, name, expires or issuer [id]" },
+	{ "issuer", 0, "TEXT", "only those whose issuer has TEXT in its name" },
+	{ "expires-within", 0, "TIME", "only those that end in less, as 30d" },
+	{ "default", 0, NULL, "only default certificates" },
 	END,
 };
-static const struct cli_option inspect_options[] = { PASSPHRASE, END };
+static const struct cli_option inspect_options[] = {
+	PASSPHRASE,
+	{ "against", 0, "ID|FILE", "what kind of change it would be beside this certificate" },
+	END,
+};
 static const struct cli_option import_options[] = {
 	PASSPHRASE,
 	{ "name", 0, "TEXT", "friendly name" },
 	{ "stage", 0, NULL, "never activate" },
-	{ "allow", 0, "WHAT", "replacement or name-loss; may be repeated" },
+	{ "allow", 0, "WHAT", "replacement, name-loss, older or key-type; may be repeated" },
 	{ "accept-uncovered", 0, "HOST", "go on though nothing would cover HOST; may be repeated" },
 	END,
 };
@@ -101,7 +110,7 @@ static const struct cli_option default_options[] = {
 	END,
 };
 static const struct cli_option delete_options[] = {
-	{ "force", 0, NULL, "also a default, or the only one that covers a hostname" },
+	{ "force", 0, NULL, "also a default, the only cover of a hostname, a CA that is needed" },
 	END,
 };
 static const struct cli_option uncovered_options[] = {
@@ -144,7 +153,7 @@ static const struct cli_option clear_options[] = {
 	END,
 };
 static const struct cli_option activate_options[] = {
-	{ "allow", 0, "WHAT", "replacement or name-loss; may be repeated" },
+	{ "allow", 0, "WHAT", "replacement, name-loss, older or key-type; may be repeated" },
 	{ "accept-uncovered", 0, "HOST", "go on though nothing would cover HOST; may be repeated" },
 	END,
 };
@@ -204,12 +213,21 @@ const struct cli_command cli_commands[] = {
 	        "PEM, DER and PKCS#12, several files at once. Key material goes through the door, "
 	        "never through the API.",
 	        import_options, 1, 64, cli_cert_import },
-	{ "cert list", "", "all certificates", NULL, list_options, 0, 0, cli_cert_list },
-	{ "cert show", "ID", "one certificate", NULL, NULL, 1, 1, cli_cert_show },
+	{ "cert list", "", "all certificates, those of the CA pool too",
+	        "Times are UTC. A Retired one shows the day on which it may go.", list_options, 0,
+	        0, cli_cert_list },
+	{ "cert show", "ID...", "everything about certificates", NULL, NULL, 1, 256,
+	        cli_cert_show },
 	{ "cert inspect", "FILE...", "what import would say; needs no daemon", NULL,
 	        inspect_options, 1, 64, cli_cert_inspect },
 	{ "cert delete", "ID...", "delete certificates and their keys everywhere", NULL,
-	        delete_options, 1, MANY, cli_cert_delete },
+	        delete_options, 1, 1000, cli_cert_delete },
+	{ "cert retire", "ID...", "take certificates out of service, keep them for a rollback",
+	        "Refuses what is a default, or the only cover of a hostname, unless forced.",
+	        delete_options, 1, 1000, cli_cert_retire },
+	{ "cert rename", "ID NAME", "give a certificate another friendly name",
+	        "Names are unique among the certificates that are not Retired.", NULL, 2, 2,
+	        cli_cert_rename },
 	{ "default show", "", "what a client gets that sends no name or an unknown one", NULL, NULL,
 	        0, 0, cli_default_show },
 	{ "default set", "ID", "choose the default certificate", NULL, default_options, 1, 1,

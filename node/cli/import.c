@@ -85,6 +85,10 @@ static void print_import(const json_t *doc)
 	printf("  verdict %s%s%s%s\n", text_at(doc, "verdict"),
 	        true_at(doc, "activated") ? ", active" : "",
 	        text_at(doc, "replaced")[0] != '\0' ? ", replaces " : "", text_at(doc, "replaced"));
+	json_array_foreach(json_object_get(doc, "names_lost"), i, item)
+	        printf("  lost    %s\n", table_safe(json_string_value(item)));
+	if (text_at(doc, "key_change")[0] != '\0')
+		printf("  key     %s\n", table_safe(text_at(doc, "key_change")));
 	if (true_at(doc, "default_moved"))
 		printf("  default follows to the new certificate\n");
 }

@@ -1,13 +1,13 @@
 /* certspan cert inspect: what import would say of some files, offline (design section 7). */
 #include <string.h>
+#include "node/cli/against.h"
 #include "node/cli/api.h"
 #include "node/cli/file.h"
 #include "node/cli/files.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "store/pki/intake.h"
-
-#define WARNINGS_MAX 16
+#include "store/pki/warnings.h"
 
 static json_t *time_json(int64_t at)
 {
@@ -74,14 +74,21 @@ static void add_warning(json_t *list, const char *code, const char *text)
 	json_array_append_new(list, json_pack("{s:s, s:s}", "code", code, "text", text));
 }
 
+static void add_leaf_warning(json_t *list, const struct pki_warning *w)
+{
+	json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:s}", "code", w->code, "severity",
+	                                    w->info ? "info" : "warning", "text",
+	                                    text_json(w->text), "next", w->remedy));
+}
+
 static void leaf_warnings(json_t *list, const struct intake_pair *pair)
 {
-	struct pki_warning warnings[WARNINGS_MAX];
+	struct pki_warning warnings[PKI_WARNINGS_MAX];
 	const size_t n = pki_cert_warnings(pair->leaf, pair->chain, pair->chain_count,
-	        cs_clock_wall_s(), warnings, WARNINGS_MAX);
+	        cs_clock_wall_s(), warnings, PKI_WARNINGS_MAX);
 
 	for (size_t i = 0; i < n; i++)
-		add_warning(list, warnings[i].code, warnings[i].text);
+		add_leaf_warning(list, &warnings[i]);
 	if (pair->pkcs8.n == 0)
 		add_warning(list, "no-key",
 		        "no private key came with this certificate; it cannot be served");
@@ -178,15 +185,26 @@ static const char *advice(enum cs_err err)
 	return "check that these are the right files";
 }
 
-static int answer(struct cli *cli, const struct intake *in, enum cs_err rc, const char *reason)
+static int answer(struct cli *cli, const struct intake *in, enum cs_err rc, const char *reason,
+        const char *passphrase)
 {
+	const char *what = cli_value(cli, "against");
+	int exit_code = 0;
+
 	if (!usable(rc, in))
 		return cli_fail(cli, rc, advice(rc), "%s",
 		        reason != NULL && reason[0] != '\0' ? reason : cs_err_text(rc));
+	json_t *against = what != NULL ? against_json(cli, in, what, passphrase, &exit_code) : NULL;
+	if (what != NULL && against == NULL)
+		return exit_code;
 	json_t *doc = document(in);
+	if (against != NULL)
+		json_object_set_new(doc, "change", against);
 	if (cli->output == CLI_JSON)
 		return cli_print(cli, doc, 0);
 	print_text(doc);
+	if (against != NULL)
+		against_print(against);
 	json_decref(doc);
 	return 0;
 }
@@ -209,5 +227,5 @@ int cli_cert_inspect(struct cli *cli)
 	if (rc != CS_OK)
 		return cli_fail(cli, rc, NULL, "%s", cs_err_text(rc));
 	rc = intake_finish(in, &reason); /* before the call: it sets the reason */
-	return answer(cli, in, rc, reason);
+	return answer(cli, in, rc, reason, secret.text);
 }

@@ -119,7 +119,7 @@ def test_noise(desk, folder):
     refused(desk, path, 65)
 
 
-@pytest.mark.parametrize("args", [["frobnicate"], ["cert", "imprt"], ["cert", "list", "--colour"], ["default", "set"], ["node", "token", "create"], ["-o", "xml", "status"], ["cert", "show", "a", "b"]])
+@pytest.mark.parametrize("args", [["frobnicate"], ["cert", "imprt"], ["cert", "list", "--colour"], ["default", "set"], ["node", "token", "create"], ["-o", "xml", "status"], ["cert", "rename", "a"]])
 def test_unknown_commands_and_flags(desk, args):
     r = desk.p1.cli(*args)
     assert r.code == 64 and r.err.startswith("certspan: "), r

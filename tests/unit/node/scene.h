@@ -26,8 +26,11 @@ static inline struct sketch *sketch_new(const char *site)
 	if (self == NULL || cs_arena_new(1u << 20, &self->arena) != CS_OK)
 		abort();
 	self->site[0] = site;
-	self->scene = (struct scene){ self->certs, 0, self->nodes, 0,
-		{ self->site, site != NULL ? 1 : 0 }, "", cs_clock_wall_s() };
+	self->scene = (struct scene){ .certs = self->certs,
+		.nodes = self->nodes,
+		.site = { self->site, site != NULL ? 1 : 0 },
+		.cluster_default = "",
+		.now = cs_clock_wall_s() };
 	return self;
 }
 

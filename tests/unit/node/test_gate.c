@@ -161,6 +161,42 @@ static void test_what_is_allowed_by_name(void **state)
 	}
 }
 
+static void test_twins_stand_side_by_side(void **state)
+{
+	const struct fx_cert ca = fx_cert((struct fx_spec){ .ca = true, .cn = "CA" });
+	const struct fx_cert ec = fx_cert(
+	        (struct fx_spec){ .san = "DNS:a.example.com,DNS:b.example.com", .issuer = &ca });
+	const struct fx_cert rsa = fx_cert(
+	        (struct fx_spec){ .san = "DNS:a.example.com", .issuer = &ca, .key = "RSA-2048" });
+	const struct fx_cert renewed = fx_cert((struct fx_spec){
+	        .san = "DNS:a.example.com", .issuer = &ca, .same_key = &rsa, .days_to = 95 });
+	const struct verdict_flags plain = { .stage = false },
+	                           swap = { .key_type = true, .name_loss = true, .asked = true };
+	struct sketch *s = sketch_new("a.example.com");
+	struct decision d;
+
+	(void)state;
+	sketch_cert(s, "ec", &ec, CERT_ACTIVE);
+	s->scene.cluster_default = "ec";
+	struct scene_cert *twin = sketch_cert(s, "rsa", &rsa, CERT_STAGED);
+	assert_int_equal(decide(&s->scene, twin, &plain, s->arena, &d), CS_OK);
+	assert_int_equal(d.verdict, VERDICT_TWIN);
+	assert_true(d.activate && d.replaces == NULL && d.lost.n == 0);
+	assert_string_equal(d.twin->id, "ec");
+	assert_string_equal(d.after.cluster_default, "ec");
+	assert_int_equal(decide(&s->scene, twin, &swap, s->arena, &d), CS_OK);
+	assert_string_equal(d.replaces->id, "ec");
+	assert_string_equal(d.key_change, "P-256 to RSA-2048");
+	assert_int_equal(d.lost.n, 1);
+	assert_string_equal(d.lost.v[0], "b.example.com");
+	twin->state = CERT_ACTIVE; /* now a renewal finds the one of its own type */
+	struct scene_cert *next = sketch_cert(s, "renewed", &renewed, CERT_STAGED);
+	assert_int_equal(decide(&s->scene, next, &plain, s->arena, &d), CS_OK);
+	assert_int_equal(d.verdict, VERDICT_RENEWAL);
+	assert_string_equal(d.replaces->id, "rsa");
+	sketch_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +205,7 @@ int main(void)
 		cmocka_unit_test(test_uncovered_names_of_one_node),
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_what_is_allowed_by_name),
+		cmocka_unit_test(test_twins_stand_side_by_side),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
