@@ -43,6 +43,7 @@ static bool fits(const char *pattern, const char *path, char name[CS_FRIENDLY_MA
 {
 	const char *star = strchr(pattern, '*');
 
+	name[0] = '\0'; /* a pattern with a star may have fitted before, with another method */
 	if (star == NULL)
 		return strcmp(pattern, path) == 0;
 	const size_t head = (size_t)(star - pattern), len = strlen(path), tail = strlen(star + 1);
