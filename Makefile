@@ -41,7 +41,7 @@ lib = $(B)/lib$(1).a
 PROGRAMS := certspan certspand certspan-keyd certspan-replicator certspan-edge certspan-prober certspan-admin certspan-import
 certspan.main := node/cli/main.c
 certspan.libs := node store proto
-certspan.pkgs := libssl libcrypto lmdb libprotobuf-c libsodium libcyaml jansson libcurl libpsl
+certspan.pkgs := libssl libcrypto lmdb libprotobuf-c libsodium libcyaml jansson libcurl libpsl libzip
 certspand.main := node/supervisor/main.c
 certspand.libs := node proto
 certspand.pkgs := libprotobuf-c libsodium libcyaml
@@ -69,9 +69,9 @@ TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c tests/unit/*/test_
 TOOLS := $(patsubst %.c,$(B)/%,$(wildcard tests/tools/*.c))
 TEST_SUPPORT := $(patsubst %.c,$(B)/%.o,$(filter-out %/test_%,$(wildcard tests/unit/*.c)))
 TEST_LIBS := $(foreach f,node tls-edge replicator store proto,$(if $(call sources,$(f)),$(call lib,$(f))))
-ALL_PKGS := cmocka libssl libcrypto libzmq lmdb libprotobuf-c libsodium libcyaml jansson libmicrohttpd libcurl libseccomp libpsl
+ALL_PKGS := cmocka libssl libcrypto libzmq lmdb libprotobuf-c libsodium libcyaml jansson libmicrohttpd libcurl libseccomp libpsl libzip
 
-.PHONY: all tools unit-build fuzz-build deps deps-list demo test check check-all unit system lint layers asan ubsan tsan fuzz bench format metrics \
+.PHONY: all man tools unit-build fuzz-build deps deps-list demo test check check-all unit system lint layers asan ubsan tsan fuzz bench format metrics \
 	install clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -171,11 +171,21 @@ $(B)/tests/tools/%: $(B)/tests/tools/%.o $(call lib,store) $(call lib,proto)
 bench: all $(B)/tests/bench/tlsload $(B)/tests/bench/mint ## measure, with the floors of the same run; BENCH=list,import picks parts; writes build/bench.json
 	$(Q)/usr/bin/python3 tests/bench/bench.py --build $(B) $(if $(BENCH),--only $(BENCH))
 
+SHARED_FOLDERS := man/man1 man/man5 man/man8 certspan bash-completion/completions zsh/site-functions
 install: all ## DESTDIR and PREFIX as usual
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec/certspan
 	install -m 755 $(B)/bin/certspan $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(B)/bin/certspand $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(filter $(B)/bin/certspan-%,$(BUILT)) $(DESTDIR)$(PREFIX)/libexec/certspan/
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,$(SHARED_FOLDERS))
+	install -m 644 deploy/man/certspan.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 deploy/man/certspan.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 644 deploy/man/certspand.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	install -m 644 deploy/openapi.yaml deploy/certspan.yaml $(DESTDIR)$(PREFIX)/share/certspan/
+	$(B)/bin/certspan completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/certspan
+	$(B)/bin/certspan completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_certspan
+man: all ## write the manual pages that come from the command table
+	$(Q)deploy/man/make.sh $(B)/bin/certspan deploy/man
 clean:
 	rm -rf build
 

@@ -82,6 +82,7 @@ bool cli_confirm(struct cli *self, const char *fmt, ...) CS_PRINTF(2, 3);
 bool cli_color(const struct cli *self);
 
 int cli_help_for(const struct cli *self, const char *const *words, size_t count, FILE *out);
+void cli_man(FILE *out); /* certspan(1), from the command table */
 /* The command or option name nearest to WORD, NULL when nothing is near. */
 const char *cli_near_command(const char *word);
 
@@ -92,4 +93,5 @@ cli_run cli_init, cli_join, cli_status, cli_check, cli_probe, cli_explain, cli_d
         cli_node_remove, cli_node_token, cli_setting_list, cli_setting_get, cli_setting_set,
         cli_sync_status, cli_sync_wait, cli_config_check, cli_config_show, cli_config_example,
         cli_version, cli_help, cli_cert_export, cli_cert_exports, cli_key_status, cli_key_recovery,
-        cli_key_lock, cli_key_unlock, cli_cert_retire, cli_cert_rename;
+        cli_key_lock, cli_key_unlock, cli_cert_retire, cli_cert_rename, cli_support_bundle,
+        cli_completion;

@@ -1,4 +1,4 @@
-/* The command table: parsing, help, and later completion and man pages come from it alone. */
+/* The command table: parsing, help, completion and the manual page come from it alone. */
 #include "node/cli/cli.h"
 
 #define MANY CLI_OPERANDS_MAX
@@ -190,6 +190,16 @@ static const struct cli_option demo_options[] = {
 	END,
 };
 
+static const struct cli_option help_options[] = {
+	{ "man", 0, NULL, "the manual page certspan(1), in mdoc" },
+	END,
+};
+static const struct cli_option support_options[] = {
+	{ "log", 0, "FILE", "the end of this log too" },
+	{ "force", 0, NULL, "over an existing file" },
+	END,
+};
+
 const struct cli_command cli_commands[] = {
 	{ "init", "", "make the first primary: configuration, keys, store",
 	        "Needs no daemon. Writes the configuration if it is absent.", init_options, 0, 0,
@@ -281,7 +291,14 @@ const struct cli_command cli_commands[] = {
 	        NULL, 0, 0, cli_key_lock },
 	{ "key unlock", "", "bring them back, from the key file or a recovery file", NULL,
 	        unlock_options, 0, 0, cli_key_unlock },
+	{ "support bundle", "FILE.zip", "facts and public certificates for a support case; no key",
+	        "Searches its own output and writes nothing if there is anything like a key in it. "
+	        "Works without the daemon too, with what the files of this host say.",
+	        support_options, 1, 1, cli_support_bundle },
+	{ "completion", "SHELL", "completion for bash or zsh, to be sourced",
+	        "bash: source <(certspan completion bash); zsh: the same, after compinit.", NULL, 1,
+	        MANY, cli_completion },
 	{ "version", "", "version of certspan and its libraries", NULL, NULL, 0, 0, cli_version },
-	{ "help", "[COMMAND]", "this list, or one command", NULL, NULL, 0, 4, cli_help },
+	{ "help", "[COMMAND]", "this list, or one command", NULL, help_options, 0, 4, cli_help },
 };
 const size_t cli_command_count = CS_COUNT(cli_commands);

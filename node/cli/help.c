@@ -81,6 +81,10 @@ int cli_help_for(const struct cli *self, const char *const *words, size_t count,
 
 int cli_help(struct cli *self)
 {
+	if (cli_flag(self, "man")) {
+		cli_man(stdout);
+		return 0;
+	}
 	if (cli_help_for(self, self->operands, self->operand_count, stdout) == 0)
 		return 0;
 	const char *near = cli_near_command(self->operands[0]);

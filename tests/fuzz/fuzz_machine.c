@@ -1,4 +1,6 @@
 /* What another node says of its machine. */
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include "node/admin/machine.h"
 #include "proto/base/limits.h"

@@ -16,7 +16,7 @@ MAY = {
 # inside a folder: these rooms stay below their neighbours
 ROOMS = {"proto/base": {"proto/base"}, "proto/wire": {"proto/base", "proto/wire"}, "store/pki": {"store/pki"}, "store/db": {"store/db"}}
 # generated schemas are seen by the codec alone; ZeroMQ by the replicator; the key by nobody in the edge
-ONLY = {"pb-c.h": "proto/wire/", "protobuf-c.h": "proto/wire/", "zmq.h": "replicator/", "lmdb.h": "store/", "microhttpd.h": "node/admin/", "curl/curl.h": "node/cli/"}
+ONLY = {"pb-c.h": "proto/wire/", "protobuf-c.h": "proto/wire/", "zmq.h": "replicator/", "lmdb.h": "store/", "microhttpd.h": "node/admin/", "curl/curl.h": "node/cli/", "zip.h": "node/cli/support/"}
 
 
 def main():
