@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "replicator/core/rules.h"
 
 #define ACTIONS_MAX                                                                                \
 	64 /* one event makes a handful, and the driver takes them all before the next */
@@ -16,8 +17,11 @@ struct follower {
 	struct state_position position;
 	struct follower_reign allegiance;
 	size_t upstreams, leader, at;
-	bool dialled, connected, acted; /* acted: an ack is owed */
-	uint64_t sid, cursor, head, released, loaded, served;
+	bool dialled, connected;
+	bool comparing; /* what is stored here counts again with the next mark */
+	bool compare_next; /* the next HELLO asks for it */
+	uint64_t sid, cursor, head, loaded, served;
+	uint64_t released, released_told; /* heard; passed on */
 	unsigned failures, tries;
 	int64_t dial_at, since, heard_at, status_at, behind_since, lost_at;
 	struct follower_action actions[ACTIONS_MAX];
@@ -26,7 +30,8 @@ struct follower {
 
 const char *follower_state_name(enum follower_state state)
 {
-	static const char *const words[] = { "seek", "greet", "stage", "watching", "stopped" };
+	static const char *const words[] = { "seek", "greet", "stage", "watching", "stopped",
+		"lists" };
 	return words[state];
 }
 
@@ -82,20 +87,26 @@ static int64_t backoff(const struct follower *self, uint64_t random, int64_t now
 	return ms / 2 + (int64_t)(random % (uint64_t)(ms / 2 + 1));
 }
 
+static bool in_session(const struct follower *self)
+{
+	return self->state == FOLLOWER_STAGE || self->state == FOLLOWER_WATCHING ||
+	       self->state == FOLLOWER_LISTS;
+}
+
 /* Leaves the upstream. Nothing of an unfinished transfer survives. NEXT: whom to dial. */
 static void seek(struct follower *self, size_t next, uint64_t random, int64_t now)
 {
-	if (self->state == FOLLOWER_STAGE || self->state == FOLLOWER_WATCHING) {
+	if (in_session(self)) {
 		self->lost_at = now;
 		self->tries = 0;
 	}
-	if (self->cursor != self->position.seq)
+	if (self->cursor != self->position.seq || self->comparing)
 		act(self, FOLLOWER_DROP_INBOX);
 	if (self->dialled)
 		act(self, FOLLOWER_HANGUP);
 	self->cursor = self->position.seq;
 	self->state = FOLLOWER_SEEK;
-	self->dialled = self->connected = false;
+	self->dialled = self->connected = self->comparing = false;
 	self->at = next < self->upstreams ? next : 0;
 	self->tries++;
 	self->dial_at = now + backoff(self, random, now);
@@ -126,11 +137,22 @@ static void dial(struct follower *self, int64_t now)
 	act(self, FOLLOWER_DIAL);
 }
 
+/* What is stored does not count while a comparison has not ended with its mark. */
+static void send_ack(struct follower *self)
+{
+	struct follower_action *a = act(self, FOLLOWER_SEND_ACK);
+
+	a->seq = self->cursor;
+	a->stored = self->comparing ? 0 : self->position.seq;
+}
+
 static void send_status(struct follower *self, int64_t now)
 {
-	if (self->state != FOLLOWER_STAGE && self->state != FOLLOWER_WATCHING)
+	if (!in_session(self))
 		return;
 	act(self, FOLLOWER_SEND_STATUS);
+	if (self->state == FOLLOWER_STAGE)
+		send_ack(self); /* again: the last one may be lost */
 	self->status_at = now;
 }
 
@@ -153,11 +175,11 @@ static void on_tick(struct follower *self, uint64_t random, int64_t now)
 		seek(self, next_upstream(self), random, now);
 		return;
 	}
-	if (self->state != FOLLOWER_STAGE && self->state != FOLLOWER_WATCHING)
+	if (!in_session(self))
 		return;
 	if (now - self->heard_at >= FOLLOWER_SILENT_MS)
 		seek(self, next_upstream(self), random, now);
-	else if (self->state == FOLLOWER_STAGE && self->behind_since != 0 &&
+	else if (self->state != FOLLOWER_WATCHING && self->behind_since != 0 &&
 	         now - self->behind_since >= FOLLOWER_BEHIND_MS)
 		bye(self, "nothing comes though I am behind", random, now);
 	else if (now - self->status_at >= FOLLOWER_STATUS_MS)
@@ -171,7 +193,14 @@ static void on_connected(struct follower *self, uint64_t random, int64_t now)
 	self->sid = random != 0 ? random : 1;
 	self->state = FOLLOWER_GREET;
 	self->since = self->heard_at = now;
-	act(self, FOLLOWER_SEND_HELLO);
+	act(self, FOLLOWER_SEND_HELLO)->compare = self->compare_next;
+}
+
+/* Something is owed: pieces, or the mark of what is staged and released (it is held until then). */
+static bool behind(const struct follower *self)
+{
+	return self->state != FOLLOWER_STAGE || self->head > self->cursor || self->comparing ||
+	       (self->position.seq < self->cursor && self->released >= self->cursor);
 }
 
 /* A reign seen in a good session: higher and valid is persisted before anything is done under it.
@@ -180,7 +209,10 @@ static bool obey(struct follower *self, const struct follower_reign *r, const vo
 {
 	if (r->epoch > self->allegiance.epoch && r->valid) {
 		self->allegiance = *r;
-		act(self, FOLLOWER_ALLEGIANCE)->ref = ref;
+		if (RULE_EPOCH)
+			act(self, FOLLOWER_ALLEGIANCE)->ref = ref;
+		self->released = self->released_told = 0;
+		act(self, FOLLOWER_RELEASED)->seq = 0;
 		return true;
 	}
 	if (r->epoch != self->allegiance.epoch || r->epoch == 0)
@@ -228,7 +260,23 @@ static void start_staging(struct follower *self, const struct follower_event *e,
 	self->head = e->head;
 	self->behind_since = e->head > e->cursor ? now : 0;
 	self->tries = 0;
-	act(self, FOLLOWER_SEND_ACK)->seq = self->cursor;
+	send_status(self, now);
+}
+
+/* Everything that differs is staged beside what is there; the next mark puts it in place. */
+static void start_comparing(struct follower *self, const struct follower_event *e, int64_t now)
+{
+	if (!obey(self, &e->reign, e->ref)) {
+		bye(self, "not the reign that I follow", e->random, now);
+		return;
+	}
+	act(self, FOLLOWER_DROP_INBOX);
+	self->state = FOLLOWER_LISTS;
+	self->connected = self->comparing = true;
+	self->cursor = self->head = e->cursor;
+	self->behind_since = now;
+	alarm_set(self, "this node's store is compared with the primary's and repaired");
+	act(self, FOLLOWER_DO_COMPARE)->ref = e->ref;
 	send_status(self, now);
 }
 
@@ -255,20 +303,29 @@ static void on_welcome(struct follower *self, const struct follower_event *e, in
 		        "both",
 		        now);
 		break;
-	case WELCOME_AHEAD:
 	case WELCOME_COMPARE:
+		start_comparing(self, e, now);
+		break;
+	case WELCOME_AHEAD:
 		self->state = FOLLOWER_WATCHING;
 		self->connected = true;
-		alarm_set(self, e->welcome == WELCOME_AHEAD
-		                        ? "this node holds more than the primary: it keeps serving "
-		                          "what it has"
-		                        : "this node's past is not a part of the primary's: it "
-		                          "keeps serving what it has");
+		alarm_set(self,
+		        "this node holds more than the primary: it keeps serving what it has");
 		send_status(self, now);
 		break;
 	default:
 		seek(self, next_upstream(self), e->random, now);
 	}
+}
+
+/* Numbers of another history say nothing about what is stored here. */
+static void tell_released(struct follower *self)
+{
+	if (self->comparing || self->released <= self->released_told ||
+	        memcmp(self->position.history, self->allegiance.history, 16) != 0)
+		return;
+	self->released_told = self->released;
+	act(self, FOLLOWER_RELEASED)->seq = self->released;
 }
 
 static void failed(
@@ -277,6 +334,8 @@ static void failed(
 	char text[256];
 
 	self->failures++;
+	if ((e->err == CS_ECORRUPT || e->err == CS_ECONFLICT) && self->failures >= 2)
+		self->compare_next = true;
 	snprintf(text, sizeof(text), "%s: %s", what, cs_err_text(e->err));
 	if (self->failures >= 2 || e->err == CS_EFULL)
 		alarm_set(self, text);
@@ -306,7 +365,49 @@ static void on_staged(struct follower *self, const struct follower_event *e, int
 	}
 	self->cursor = e->to;
 	self->behind_since = now;
-	act(self, FOLLOWER_SEND_ACK)->seq = self->cursor;
+	send_ack(self);
+	if (!RULE_MARK)
+		act(self, FOLLOWER_DO_APPLY);
+}
+
+static void on_list(struct follower *self, const struct follower_event *e, int64_t now)
+{
+	if (self->state != FOLLOWER_LISTS)
+		return;
+	if (e->epoch != self->allegiance.epoch ||
+	        memcmp(e->history, self->allegiance.history, 16) != 0) {
+		bye(self, "a list of another reign", e->random, now);
+		return;
+	}
+	act(self, FOLLOWER_DO_LIST)->ref = e->ref;
+}
+
+static void on_compared(struct follower *self, const struct follower_event *e, int64_t now)
+{
+	if (self->state != FOLLOWER_LISTS)
+		return;
+	if (e->err == CS_EUNSUPPORTED && self->compare_next) {
+		self->compare_next = false; /* it asked for what it cannot do: back to following */
+		bye(self, "this node cannot compare", e->random, now);
+		return;
+	}
+	if (e->err == CS_EUNSUPPORTED) {
+		self->state = FOLLOWER_WATCHING;
+		alarm_set(self, "this node's past is not a part of the primary's: it keeps serving "
+		                "what it has");
+		return;
+	}
+	if (e->err != CS_OK) {
+		failed(self, "the comparison failed", e, now);
+		return;
+	}
+	self->behind_since = now;
+	if (e->more) {
+		act(self, FOLLOWER_SEND_GET);
+		return;
+	}
+	self->state = FOLLOWER_STAGE;
+	send_ack(self);
 }
 
 static void on_mark(struct follower *self, const struct follower_event *e, int64_t now)
@@ -315,7 +416,8 @@ static void on_mark(struct follower *self, const struct follower_event *e, int64
 		return;
 	if (e->epoch != self->allegiance.epoch || e->from != self->cursor ||
 	        e->to != self->cursor || !e->valid) {
-		self->failures++;
+		if (++self->failures >= 2)
+			self->compare_next = true;
 		if (!e->valid)
 			alarm_set(self, "a mark with a bad signature came from the primary");
 		bye(self, e->valid ? "a mark that closes nothing" : "a mark with a bad signature",
@@ -333,11 +435,15 @@ static void on_applied(struct follower *self, const struct follower_event *e, in
 	}
 	self->position = e->position;
 	self->cursor = e->position.seq;
-	self->behind_since = self->head > self->cursor ? now : 0;
-	if (self->failures != 0)
+	self->behind_since = now;
+	if (self->failures != 0 || self->comparing)
 		alarm_set(self, "");
+	if (self->comparing)
+		act(self, FOLLOWER_RESTART_VIEW);
 	self->failures = 0;
-	act(self, FOLLOWER_SEND_ACK)->seq = self->cursor;
+	self->comparing = self->compare_next = false;
+	tell_released(self);
+	send_ack(self);
 }
 
 static void on_head(struct follower *self, const struct follower_event *e, int64_t now)
@@ -350,15 +456,20 @@ static void on_head(struct follower *self, const struct follower_event *e, int64
 	if (e->reign.epoch < self->allegiance.epoch ||
 	        memcmp(e->reign.history, self->allegiance.history, 16) != 0)
 		return;
+	if (e->drift && self->state == FOLLOWER_STAGE && !self->comparing) {
+		self->compare_next = true;
+		alarm_set(self, "drift: this node's content is not the primary's at the same "
+		                "position; it is compared and repaired");
+		bye(self, "drift", e->random, now);
+		return;
+	}
 	self->head = e->to > self->head ? e->to : self->head;
-	if (self->head <= self->cursor)
+	self->released = e->released > self->released ? e->released : self->released;
+	tell_released(self);
+	if (!behind(self))
 		self->behind_since = 0;
 	else if (self->behind_since == 0)
 		self->behind_since = now;
-	if (e->released > self->released) {
-		self->released = e->released;
-		act(self, FOLLOWER_RELEASED)->seq = e->released;
-	}
 }
 
 static void on_progress(struct follower *self, const struct follower_event *e)
@@ -368,7 +479,7 @@ static void on_progress(struct follower *self, const struct follower_event *e)
 	self->loaded = e->loaded;
 	self->served = e->served;
 	if (moved && self->state == FOLLOWER_STAGE)
-		act(self, FOLLOWER_SEND_ACK)->seq = self->cursor;
+		send_ack(self);
 }
 
 static void on_upstreams(struct follower *self, const struct follower_event *e)
@@ -398,6 +509,9 @@ static void on_message(struct follower *self, const struct follower_event *e, in
 	case FOLLOWER_HEAD:
 		on_head(self, e, now);
 		break;
+	case FOLLOWER_LIST:
+		on_list(self, e, now);
+		break;
 	default:
 		seek(self, self->at, e->random, now); /* BYE */
 	}
@@ -424,6 +538,9 @@ void follower_step(struct follower *self, const struct follower_event *event, in
 		break;
 	case FOLLOWER_APPLIED:
 		on_applied(self, event, now);
+		break;
+	case FOLLOWER_COMPARED:
+		on_compared(self, event, now);
 		break;
 	case FOLLOWER_PROGRESS:
 		on_progress(self, event);
@@ -459,4 +576,9 @@ uint64_t follower_staged(const struct follower *self)
 uint64_t follower_heard(const struct follower *self)
 {
 	return self->head;
+}
+
+const struct follower_reign *follower_allegiance(const struct follower *self)
+{
+	return &self->allegiance;
 }

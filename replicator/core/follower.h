@@ -4,7 +4,8 @@
  *
  *	SEEK --connected, HELLO--> GREET --WELCOME delta--> STAGE (PIECE, MARK ...)
  *	  ^                          |  `--NOT-PRIMARY--> SEEK, its leader first
- *	  |                          `--AHEAD, COMPARE--> WATCHING       `--REVOKED, UPGRADE-->
+ *	  |                          |--COMPARE--> LISTS --all that differs is staged--> STAGE
+ *	  |                          `--AHEAD--> WATCHING       `--REVOKED, UPGRADE-->
  *STOPPED (serves on, asks again)
  *	  `-- no WELCOME in 5 s, gap, BYE, bad MARK, connection lost, 15 s silent, head > cursor for
  *15 s
@@ -26,7 +27,8 @@ enum follower_state {
 	FOLLOWER_GREET,
 	FOLLOWER_STAGE,
 	FOLLOWER_WATCHING,
-	FOLLOWER_STOPPED
+	FOLLOWER_STOPPED,
+	FOLLOWER_LISTS
 };
 const char *follower_state_name(enum follower_state state);
 
@@ -41,10 +43,12 @@ enum follower_event_kind {
 	FOLLOWER_STAGED, /* err, to */
 	FOLLOWER_MARK, /* sid, epoch, from, to = its seq; valid = signature; ref */
 	FOLLOWER_APPLIED, /* err, position, digest */
-	FOLLOWER_HEAD, /* sid, reign, to = head, released */
+	FOLLOWER_HEAD, /* sid, reign, to = head, released; drift: equal position, other digest */
 	FOLLOWER_BYE, /* sid */
 	FOLLOWER_PROGRESS, /* loaded, served */
-	FOLLOWER_STATUS_DUE /* something that STATUS tells has changed */
+	FOLLOWER_STATUS_DUE, /* something that STATUS tells has changed */
+	FOLLOWER_LIST, /* sid, epoch, history; ref: a LIST, or what a GET brought */
+	FOLLOWER_COMPARED /* err, more: there is something to GET */
 };
 struct follower_reign {
 	uint64_t epoch; /* 0: none */
@@ -59,7 +63,7 @@ struct follower_event {
 	uint32_t welcome;
 	const uint8_t *history;
 	struct follower_reign reign;
-	bool valid;
+	bool valid, drift, more;
 	enum cs_err err;
 	struct state_position position;
 	const uint8_t *digest;
@@ -69,21 +73,26 @@ struct follower_event {
 enum follower_action_kind {
 	FOLLOWER_DIAL, /* upstream: connect, a fresh socket */
 	FOLLOWER_HANGUP,
-	FOLLOWER_SEND_HELLO, /* sid */
-	FOLLOWER_SEND_ACK, /* sid, staged; the rest is the driver's knowledge */
+	FOLLOWER_SEND_HELLO, /* sid, compare */
+	FOLLOWER_SEND_ACK, /* sid, seq = staged, stored; the rest is the driver's knowledge */
 	FOLLOWER_SEND_STATUS, /* sid */
 	FOLLOWER_SEND_BYE, /* sid, text */
 	FOLLOWER_DROP_INBOX,
 	FOLLOWER_ALLEGIANCE, /* ref: persist the reign of this message before anything else */
 	FOLLOWER_DO_STAGE, /* ref; then FOLLOWER_STAGED */
 	FOLLOWER_DO_APPLY, /* ref; then FOLLOWER_APPLIED */
-	FOLLOWER_RELEASED, /* seq: what the leader says is released */
-	FOLLOWER_ALARM /* text; "" = all is well again */
+	FOLLOWER_RELEASED, /* seq: what the leader says is released; 0 with a new reign */
+	FOLLOWER_ALARM, /* text; "" = all is well again */
+	FOLLOWER_DO_COMPARE, /* ref: a WELCOME with sums; then FOLLOWER_COMPARED */
+	FOLLOWER_DO_LIST, /* ref; then FOLLOWER_COMPARED */
+	FOLLOWER_SEND_GET, /* sid: what the comparison needs next */
+	FOLLOWER_RESTART_VIEW /* what was fixed for the edge belongs to another past */
 };
 struct follower_action {
 	enum follower_action_kind kind;
 	size_t upstream;
-	uint64_t sid, seq;
+	uint64_t sid, seq, stored;
+	bool compare;
 	const void *ref;
 	char text[256];
 };
@@ -101,4 +110,6 @@ enum follower_state follower_state(const struct follower *self);
 bool follower_connected(const struct follower *self); /* in a session: welcomed */
 size_t follower_upstream(const struct follower *self); /* dialled now */
 uint64_t follower_staged(const struct follower *self);
+/* Whom it obeys; persisted by then (R4). */
+const struct follower_reign *follower_allegiance(const struct follower *self);
 uint64_t follower_heard(const struct follower *self); /* the highest head heard in this session */

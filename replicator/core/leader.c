@@ -5,7 +5,8 @@
 
 const char *peer_state_name(enum peer_state state)
 {
-	static const char *const words[] = { "gone", "watch", "delta", "held", "wait", "idle" };
+	static const char *const words[] = { "gone", "watch", "delta", "held", "wait", "idle",
+		"compare" };
 	return words[state];
 }
 
@@ -189,16 +190,35 @@ static void session_begin(
 	p->best = e->hello->best > p->best ? e->hello->best : p->best;
 }
 
+/* It may hold anything: nothing of it counts before its first mark. */
+static void compare(struct leader *self, struct peer *p, const char *why)
+{
+	p->cursor = self->head.seq;
+	p->head_at = 0;
+	peer_move(p, MOVE_COMPARE);
+	welcome(self, p, p->sid, WELCOME_COMPARE, why);
+	if (p->sync == SYNC_IN)
+		leader_sync_leave(self, p);
+	else
+		p->sync = SYNC_OUT;
+}
+
+static bool drifted(struct leader *self, struct peer *p, const struct leader_hello *h)
+{
+	p->digest_differs =
+	        h->seq != 0 && h->seq == self->head.seq && memcmp(h->digest, self->digest, 32) != 0;
+	if (p->digest_differs)
+		snprintf(leader_act(self, LEADER_DRIFT, p)->text, 128,
+		        "same position, other content (HELLO)");
+	return p->digest_differs;
+}
+
 static void follow(struct leader *self, struct peer *p, const struct leader_hello *h, int64_t now)
 {
 	p->cursor = p->staged = p->stored = h->seq;
 	const bool at_head = h->seq == self->head.seq;
 	peer_move(p, at_head ? MOVE_FOLLOW_AT_HEAD : MOVE_FOLLOW);
 	welcome(self, p, p->sid, WELCOME_DELTA, "");
-	p->digest_differs = at_head && h->seq != 0 && memcmp(h->digest, self->digest, 32) != 0;
-	if (p->digest_differs)
-		snprintf(leader_act(self, LEADER_DRIFT, p)->text, 128,
-		        "same position, other content (HELLO)");
 	/* A backup that comes back with less than it once acknowledged may not be waited for, nor
 	 * count as safe. */
 	if (p->sync == SYNC_IN && h->seq < p->best)
@@ -231,16 +251,19 @@ static void on_hello(struct leader *self, struct peer *p, const struct leader_ev
 		peer_move(p, MOVE_WATCH);
 		welcome(self, p, e->sid, WELCOME_WATCH, "");
 	} else if (h->mode == HELLO_FOLLOW && (h->seq == 0 || h->relation == STATE_PREFIX)) {
-		follow(self, p, h, now);
+		if (drifted(self, p, h))
+			compare(self, p, "the same position with other content");
+		else
+			follow(self, p, h, now);
 	} else if (h->relation == STATE_OWN_HISTORY_NO_PREFIX && h->mark_valid) {
 		set_mode(self, LEADER_REGRESSED, p->name,
 		        "a node holds more of this reign than this store");
 		peer_move(p, MOVE_WATCH);
 		welcome(self, p, e->sid, WELCOME_AHEAD, "you are ahead of the primary");
 	} else {
-		peer_move(p, MOVE_WATCH);
-		welcome(self, p, e->sid, WELCOME_COMPARE,
-		        "your past is not a part of the primary's");
+		compare(self, p,
+		        h->mode == HELLO_COMPARE ? "as you ask"
+		                                 : "your past is not a part of the primary's");
 	}
 }
 
@@ -257,6 +280,8 @@ static void on_ack(struct leader *self, struct peer *p, const struct leader_ack 
 	p->loaded = a->loaded;
 	p->served = a->served;
 	leader_return_credit(p, a->staged);
+	if (p->state == PEER_COMPARE && a->staged == p->cursor)
+		peer_move(p, MOVE_COMPARED);
 	if (p->state == PEER_WAIT && p->stored >= p->mark)
 		peer_move(p, MOVE_STORED);
 	if (a->stored == self->head.seq) {
@@ -274,6 +299,7 @@ static void on_committed(struct leader *self, const struct leader_event *e, int6
 	self->head = e->head;
 	memcpy(self->digest, e->digest, 32);
 	self->floor = e->floor;
+	self->log_from = e->log_from;
 	if (e->syncset_changed)
 		leader_sync_adopt(self, e->syncset, now);
 	self->syncset_busy = false;
@@ -318,6 +344,11 @@ static void on_session(
 		break;
 	case LEADER_HEARD:
 		p->last_seen = now;
+		break;
+	case LEADER_GET:
+		p->last_seen = now;
+		if (p->state == PEER_COMPARE)
+			leader_act(self, LEADER_SEND_GOT, p)->ref = e->ref;
 		break;
 	case LEADER_LEFT:
 		peer_gone(self, p);

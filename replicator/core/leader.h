@@ -3,6 +3,7 @@
  *no socket, no clock, no store; events in, actions out. The driver carries out the actions in order
  *and tells their results as further events; a simulator can do the same.
  *
+ *	COMPARE --all that differs is staged--> DELTA
  *	WATCH --FOLLOW--> DELTA --piece not closing--> DELTA --closing piece--> HELD --mark sent-->
  *WAIT --stored--> IDLE
  *	                    ^------------------------------- head > cursor
@@ -23,7 +24,16 @@
 #define LEADER_JOIN_LAG                                                                            \
 	64 /* commits that a joining backup may lack: release waits for it from then on */
 
-enum peer_state { PEER_GONE, PEER_WATCH, PEER_DELTA, PEER_HELD, PEER_WAIT, PEER_IDLE, PEER_STATES };
+enum peer_state {
+	PEER_GONE,
+	PEER_WATCH,
+	PEER_DELTA,
+	PEER_HELD,
+	PEER_WAIT,
+	PEER_IDLE,
+	PEER_COMPARE,
+	PEER_STATES
+};
 enum sync_state { SYNC_OUT, SYNC_CLOSING, SYNC_IN };
 enum leader_mode { LEADER_OK, LEADER_CONFLICT, LEADER_REGRESSED, LEADER_FENCED };
 const char *peer_state_name(enum peer_state state);
@@ -36,14 +46,15 @@ enum leader_event_kind {
 	LEADER_ACK, /* peer, sid, ack */
 	LEADER_HEARD, /* peer, sid: any other good message */
 	LEADER_LEFT, /* peer, sid: BYE */
-	LEADER_COMMITTED, /* head, digest, floor; syncset_changed: syncset */
+	LEADER_COMMITTED, /* head, digest, floor, log_from; syncset_changed: syncset */
 	LEADER_SYNCSET_FAILED, /* the commit of a sync set did not succeed */
 	LEADER_PIECE, /* peer, sid: the piece that was asked for is sent: piece */
 	LEADER_BLOCKED, /* peer, sid: it could not be sent now, or not read */
 	LEADER_MARKED, /* peer, sid: the fixed mark is sent */
 	LEADER_SELF, /* served: by this node's own edge */
 	LEADER_COMMAND, /* command: somebody waits */
-	LEADER_TICK
+	LEADER_TICK,
+	LEADER_GET /* peer, sid, ref: a follower that compares wants something */
 };
 
 struct leader_hello {
@@ -88,9 +99,10 @@ struct leader_event {
 	const struct leader_command *command;
 	struct state_position head;
 	const uint8_t *digest;
-	uint64_t floor, served;
+	uint64_t floor, log_from, served;
 	bool syncset_changed;
 	struct wire_texts syncset;
+	const void *ref; /* the driver's: handed back in the action */
 };
 
 enum leader_action_kind {
@@ -104,7 +116,8 @@ enum leader_action_kind {
 	LEADER_RELEASE, /* seq: all that is at or below it may be seen by clients */
 	LEADER_ANSWER, /* id, err, text */
 	LEADER_MODE, /* mode: stop writing, alarm; FENCED: become a follower */
-	LEADER_DRIFT /* peer, text: equal position, unequal digest */
+	LEADER_DRIFT, /* peer, text: equal position, unequal digest */
+	LEADER_SEND_GOT /* peer, sid, ref: answer the GET */
 };
 struct leader_action {
 	enum leader_action_kind kind;
@@ -115,6 +128,7 @@ struct leader_action {
 	bool summary;
 	enum cs_err err;
 	enum leader_mode mode;
+	const void *ref;
 	char text[256];
 };
 

@@ -1,19 +1,24 @@
 /* Pieces, marks and heads: the cursor of each peer is its queue (R2). */
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 #include "replicator/core/leader_own.h"
+#include "replicator/core/rules.h"
 
 #define NO PEER_STATES /* no such move: we made a mistake */
 
 static const enum peer_state moves[PEER_STATES][PEER_MOVES] = {
-	/*		FOLLOW	    AT_HEAD    WATCH	   PIECE       CLOSING	  MARKED STORED
-	   BEHIND	    GONE */
-	[PEER_GONE] = { PEER_DELTA, PEER_IDLE, PEER_WATCH, NO, NO, NO, NO, NO, PEER_GONE },
-	[PEER_WATCH] = { PEER_DELTA, PEER_IDLE, PEER_WATCH, NO, NO, NO, NO, NO, PEER_GONE },
-	[PEER_DELTA] = { NO, NO, NO, PEER_DELTA, PEER_HELD, NO, NO, PEER_DELTA, PEER_GONE },
-	[PEER_HELD] = { NO, NO, NO, NO, NO, PEER_WAIT, NO, NO, PEER_GONE },
-	[PEER_WAIT] = { NO, NO, NO, NO, NO, NO, PEER_IDLE, PEER_DELTA, PEER_GONE },
-	[PEER_IDLE] = { NO, NO, NO, NO, NO, NO, NO, PEER_DELTA, PEER_GONE },
+	/* FOLLOW, FOLLOW_AT_HEAD, WATCH, PIECE, CLOSING, MARKED, STORED, BEHIND, GONE, COMPARE,
+	   COMPARED */
+	[PEER_GONE] = { PEER_DELTA, PEER_IDLE, PEER_WATCH, NO, NO, NO, NO, NO, PEER_GONE,
+	        PEER_COMPARE, NO },
+	[PEER_WATCH] = { PEER_DELTA, PEER_IDLE, PEER_WATCH, NO, NO, NO, NO, NO, PEER_GONE,
+	        PEER_COMPARE, NO },
+	[PEER_DELTA] = { NO, NO, NO, PEER_DELTA, PEER_HELD, NO, NO, PEER_DELTA, PEER_GONE, NO, NO },
+	[PEER_HELD] = { NO, NO, NO, NO, NO, PEER_WAIT, NO, NO, PEER_GONE, NO, NO },
+	[PEER_WAIT] = { NO, NO, NO, NO, NO, NO, PEER_IDLE, PEER_DELTA, PEER_GONE, NO, NO },
+	[PEER_IDLE] = { NO, NO, NO, NO, NO, NO, NO, PEER_DELTA, PEER_GONE, NO, NO },
+	[PEER_COMPARE] = { NO, NO, NO, NO, NO, NO, NO, NO, PEER_GONE, NO, PEER_DELTA },
 };
 
 void peer_move(struct peer *peer, enum peer_move move)
@@ -61,7 +66,14 @@ void leader_on_marked(struct leader *self, struct peer *p)
 
 static bool mark_may_go(const struct leader *self, const struct peer *p)
 {
-	return p->role == ROLE_BACKUP || p->role == ROLE_PRIMARY || self->released >= p->mark;
+	return !RULE_RELEASE || p->role == ROLE_BACKUP || p->role == ROLE_PRIMARY ||
+	       self->released >= p->mark;
+}
+
+static void end_session(struct leader *self, struct peer *p, const char *why)
+{
+	snprintf(leader_act(self, LEADER_SEND_BYE, p)->text, 64, "%s", why);
+	peer_gone(self, p);
 }
 
 static void pump_peer(struct leader *self, struct peer *p)
@@ -78,10 +90,13 @@ static void pump_peer(struct leader *self, struct peer *p)
 	if (p->state != PEER_DELTA || p->flight_bytes >= p->credit ||
 	        p->flights == LEADER_FLIGHT_MAX)
 		return;
-	if (self->floor > p->session_floor && p->cursor < self->floor && p->cursor != 0) {
-		struct leader_action *bye = leader_act(self, LEADER_SEND_BYE, p);
-		memcpy(bye->text, "tombstones moved on", sizeof("tombstones moved on"));
-		peer_gone(self, p);
+	if (RULE_FLOOR && self->floor > p->session_floor && p->cursor < self->floor &&
+	        p->cursor != 0) {
+		end_session(self, p, "tombstones moved on");
+		return;
+	}
+	if (p->cursor != 0 && p->cursor + 1 < self->log_from) {
+		end_session(self, p, "the log moved on");
 		return;
 	}
 	struct leader_action *a = leader_act(self, LEADER_SEND_PIECE, p);

@@ -33,7 +33,7 @@ struct leader {
 	enum leader_mode mode;
 	struct state_position head;
 	uint8_t digest[32];
-	uint64_t floor, released, answered, self_served;
+	uint64_t floor, log_from, released, answered, self_served;
 	struct peer *peers;
 	size_t count;
 	struct leader_command *commands;
@@ -65,6 +65,8 @@ enum peer_move {
 	MOVE_STORED,
 	MOVE_BEHIND,
 	MOVE_GONE,
+	MOVE_COMPARE,
+	MOVE_COMPARED,
 	PEER_MOVES
 };
 void peer_move(struct peer *peer, enum peer_move move);

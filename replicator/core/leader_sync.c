@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "replicator/core/leader_own.h"
+#include "replicator/core/rules.h"
 
 /* A set that is in the store is the set: only the commit makes it true. */
 void leader_sync_adopt(struct leader *self, struct wire_texts names, int64_t now)
@@ -69,6 +70,8 @@ static void review_members(struct leader *self, int64_t now)
 {
 	for (size_t i = 0; i < self->count; i++) {
 		struct peer *p = &self->peers[i];
+		if (p->sync == SYNC_OUT && p->stored == self->head.seq && !stuck(self, p, now))
+			leader_sync_stored(self, p, true); /* it may have been out for our sake */
 		if (p->sync == SYNC_OUT)
 			continue;
 		if (stuck(self, p, now) && p->sync == SYNC_CLOSING)
@@ -87,7 +90,7 @@ static uint64_t safe_seq(const struct leader *self)
 {
 	uint64_t seq = self->head.seq;
 
-	for (size_t i = 0; i < self->count; i++)
+	for (size_t i = 0; i < self->count && RULE_SYNC_SET; i++)
 		if (self->peers[i].sync != SYNC_OUT && self->peers[i].stored < seq)
 			seq = self->peers[i].stored;
 	return seq;
@@ -151,7 +154,7 @@ static enum cs_err held_by_backups(const struct leader *self, uint64_t seq, int6
 		if (p->sync != SYNC_IN)
 			continue;
 		any = true;
-		if (p->stored < seq)
+		if (RULE_SYNC_SET && p->stored < seq)
 			return CS_EAGAIN;
 	}
 	if (any)

@@ -12,3 +12,6 @@ struct view {
 };
 enum view_next { VIEW_NOTHING, VIEW_PREPARE, VIEW_PUBLISH };
 enum view_next view_next(const struct view *self);
+/* Another past: positions and releases of the old one mean nothing any more. What is served
+ * stays. */
+void view_restart(struct view *self);

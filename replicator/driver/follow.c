@@ -17,7 +17,7 @@ static enum cs_err send_packet(struct replicator *self, unsigned id, const void 
 	return client_send(self->client, cs_buf_view(&buf));
 }
 
-static enum cs_err send_hello(struct replicator *self, uint64_t sid)
+static enum cs_err send_hello(struct replicator *self, const struct follower_action *a)
 {
 	CS_AUTO(cs_arena_free) struct cs_arena *arena = NULL;
 	const struct wire_node *me = registry_find(self->registry, self->name);
@@ -26,11 +26,11 @@ static enum cs_err send_hello(struct replicator *self, uint64_t sid)
 		.seq = p->seq,
 		.chain = { p->chain, p->seq != 0 ? 32u : 0u } };
 	struct wire_hello h = { .version = REPLICATION_VERSION,
-		.sid = sid,
+		.sid = a->sid,
 		.cluster = { self->cluster, 16 },
 		.node = self->name,
 		.role = me != NULL ? me->role : ROLE_TRAFFIC,
-		.mode = HELLO_FOLLOW,
+		.mode = a->compare ? HELLO_COMPARE : HELLO_FOLLOW,
 		.position = &position,
 		.allegiance = self->reign.epoch != 0 ? &self->reign : NULL,
 		.digest = { self->facts.digest, 32 },
@@ -44,17 +44,17 @@ static enum cs_err send_hello(struct replicator *self, uint64_t sid)
 	return send_packet(self, PACKET_hello, &h);
 }
 
-static enum cs_err send_ack(struct replicator *self, uint64_t sid)
+static enum cs_err send_ack(struct replicator *self, const struct follower_action *a)
 {
-	const struct wire_ack a = { .sid = sid,
+	const struct wire_ack ack = { .sid = a->sid,
 		.history = self->reign.history,
 		.staged = follower_staged(self->follower),
-		.stored = self->facts.position.seq,
+		.stored = a->stored,
 		.digest = { self->facts.digest, 32 },
 		.loaded = opening_loaded(self->opening),
 		.served = prober_served(self->prober) };
 
-	return send_packet(self, PACKET_ack, &a);
+	return send_packet(self, PACKET_ack, &ack);
 }
 
 static enum cs_err send_status(struct replicator *self, uint64_t sid)
@@ -194,10 +194,10 @@ static void perform(struct replicator *self, const struct follower_action *a)
 		hang_up(self);
 		break;
 	case FOLLOWER_SEND_HELLO:
-		rc = send_hello(self, a->sid);
+		rc = send_hello(self, a);
 		break;
 	case FOLLOWER_SEND_ACK:
-		rc = send_ack(self, a->sid);
+		rc = send_ack(self, a);
 		break;
 	case FOLLOWER_SEND_STATUS:
 		rc = send_status(self, a->sid);
@@ -219,7 +219,17 @@ static void perform(struct replicator *self, const struct follower_action *a)
 		do_apply(self, ((const struct wire_packet *)a->ref)->body);
 		break;
 	case FOLLOWER_RELEASED:
-		self->view.released = a->seq > self->view.released ? a->seq : self->view.released;
+		self->view.released = a->seq;
+		break;
+	case FOLLOWER_RESTART_VIEW:
+		serve_restart(self);
+		break;
+	case FOLLOWER_DO_COMPARE: /* the store cannot compare yet: it keeps serving, and watches */
+	case FOLLOWER_DO_LIST:
+		step(self, (struct follower_event){
+		                   .kind = FOLLOWER_COMPARED, .err = CS_EUNSUPPORTED });
+		break;
+	case FOLLOWER_SEND_GET:
 		break;
 	case FOLLOWER_ALARM:
 		do_alarm(self, a->text);

@@ -263,6 +263,8 @@ static void perform(struct replicator *self, const struct leader_action *a)
 	case LEADER_DRIFT:
 		do_drift(self, a);
 		break;
+	case LEADER_SEND_GOT: /* no GET is on the wire yet */
+		break;
 	}
 }
 
@@ -329,6 +331,7 @@ static void tell_head(struct replicator *self, bool syncset_changed)
 		.head = self->facts.position,
 		.digest = self->facts.digest,
 		.floor = self->facts.floor,
+		.log_from = self->facts.log_from,
 		.syncset_changed = syncset_changed };
 	enum cs_err rc = cs_arena_new(CS_UNPACK_MAX, &arena);
 

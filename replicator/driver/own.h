@@ -147,6 +147,7 @@ void follow_upstreams(struct replicator *self);
 /* serve.c */
 CS_MUST enum cs_err serve_names(
         struct replicator *self); /* what this node must answer for: own and site host names */
+void serve_restart(struct replicator *self); /* another past: what was fixed is not published */
 void serve_settle(struct replicator *self); /* fixes and publishes views as far as released */
 
 /* members.c */

@@ -203,6 +203,7 @@ void replicator_become_follower(struct replicator *self)
 {
 	self->fenced = false;
 	leader_free(&self->leader);
+	serve_restart(self);
 	cs_warning("a later reign exists: this node no longer leads, it follows");
 	const enum cs_err rc = start_following(self);
 	if (rc != CS_OK)

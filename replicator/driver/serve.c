@@ -39,6 +39,12 @@ static uint64_t released_now(const struct replicator *self)
 	return seq;
 }
 
+void serve_restart(struct replicator *self)
+{
+	serving_discard(self->serving);
+	view_restart(&self->view);
+}
+
 void serve_settle(struct replicator *self)
 {
 	self->view.position = self->facts.position.seq;

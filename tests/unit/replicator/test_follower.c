@@ -40,7 +40,7 @@ static struct follower_reign reign(uint64_t epoch, const uint8_t *history, bool 
 static struct follower *follower_at(uint64_t seq)
 {
 	struct follower *f;
-	const struct state_position p = { .seq = seq };
+	const struct state_position p = { .seq = seq, .history = { 1 } };
 	const struct follower_reign r = reign(1, H, true);
 
 	assert_int_equal(follower_new(&p, &r, 0, &f), CS_OK);
@@ -330,6 +330,105 @@ static void release_is_passed_on_and_never_falls(void **state)
 	assert_null(did(FOLLOWER_RELEASED));
 }
 
+static void head_is(struct follower *f, struct follower_reign r, uint64_t released, bool drift)
+{
+	step(f,
+	        (struct follower_event){ .kind = FOLLOWER_HEAD,
+	                .sid = 77,
+	                .reign = r,
+	                .to = 9,
+	                .released = released,
+	                .drift = drift },
+	        1);
+}
+
+static void release_of_another_history_says_nothing_about_ours(void **state)
+{
+	CS_AUTO(follower_free) struct follower *f = greeting_at(3);
+
+	(void)state;
+	welcome(f, WELCOME_DELTA, reign(2, OTHER, true), 3, 0);
+	assert_int_equal(did(FOLLOWER_RELEASED)->seq, 0);
+	head_is(f, reign(2, OTHER, true), 9, false);
+	assert_null(did(FOLLOWER_RELEASED));
+}
+
+static struct follower *comparing_at(uint64_t seq)
+{
+	struct follower *f = greeting_at(seq);
+
+	welcome(f, WELCOME_COMPARE, reign(2, OTHER, true), 9, 0);
+	assert_int_equal(follower_state(f), FOLLOWER_LISTS);
+	assert_non_null(did(FOLLOWER_DO_COMPARE));
+	return f;
+}
+
+static void compared(struct follower *f, enum cs_err err, bool more)
+{
+	step(f, (struct follower_event){ .kind = FOLLOWER_COMPARED, .err = err, .more = more }, 1);
+}
+
+static void what_differs_is_fetched_and_counts_with_the_mark(void **state)
+{
+	CS_AUTO(follower_free) struct follower *f = comparing_at(12);
+
+	(void)state;
+	compared(f, CS_OK, true);
+	assert_non_null(did(FOLLOWER_SEND_GET));
+	step(f,
+	        (struct follower_event){
+	                .kind = FOLLOWER_LIST, .sid = 77, .epoch = 2, .history = OTHER },
+	        1);
+	assert_non_null(did(FOLLOWER_DO_LIST));
+	compared(f, CS_OK, false);
+	assert_int_equal(follower_state(f), FOLLOWER_STAGE);
+	assert_int_equal(did(FOLLOWER_SEND_ACK)->seq, 9);
+	assert_int_equal(did(FOLLOWER_SEND_ACK)->stored, 0); /* 12 is of another past */
+	step(f,
+	        (struct follower_event){
+	                .kind = FOLLOWER_APPLIED, .position = { .seq = 9, .history = { 2 } } },
+	        2);
+	assert_non_null(did(FOLLOWER_RESTART_VIEW));
+	assert_int_equal(did(FOLLOWER_SEND_ACK)->stored, 9);
+}
+
+static void a_comparison_that_fails_leaves_nothing(void **state)
+{
+	CS_AUTO(follower_free) struct follower *f = comparing_at(9);
+	CS_AUTO(follower_free) struct follower *cannot = NULL;
+
+	(void)state;
+	compared(f, CS_ECORRUPT, false);
+	assert_int_equal(follower_state(f), FOLLOWER_SEEK);
+	assert_non_null(did(FOLLOWER_DROP_INBOX));
+	cannot = comparing_at(9);
+	compared(cannot, CS_EUNSUPPORTED, false);
+	assert_int_equal(follower_state(cannot), FOLLOWER_WATCHING);
+}
+
+static void drift_asks_for_a_comparison(void **state)
+{
+	CS_AUTO(follower_free) struct follower *f = staging_at(3);
+
+	(void)state;
+	head_is(f, reign(1, H, true), 3, true);
+	assert_int_equal(follower_state(f), FOLLOWER_SEEK);
+	step(f, (struct follower_event){ .kind = FOLLOWER_TICK }, 5000);
+	step(f, (struct follower_event){ .kind = FOLLOWER_CONNECTED }, 5000);
+	assert_true(did(FOLLOWER_SEND_HELLO)->compare);
+}
+
+static void a_view_of_another_past_is_forgotten(void **state)
+{
+	struct view v = { .position = 5, .published = 5, .prepared = 6, .released = 7 };
+
+	(void)state;
+	view_restart(&v);
+	assert_int_equal(view_next(&v), VIEW_PREPARE);
+	v.prepared = 5;
+	assert_int_equal(view_next(&v), VIEW_NOTHING);
+}
+
 static void a_view_is_published_at_release_and_then_the_next_is_fixed(void **state)
 {
 	struct view v = { .position = 5, .published = 3, .released = 4 };
@@ -366,6 +465,11 @@ int main(void)
 		cmocka_unit_test(a_revoked_node_stops_asking_for_a_while),
 		cmocka_unit_test(a_node_that_is_ahead_watches_and_keeps_what_it_has),
 		cmocka_unit_test(release_is_passed_on_and_never_falls),
+		cmocka_unit_test(release_of_another_history_says_nothing_about_ours),
+		cmocka_unit_test(what_differs_is_fetched_and_counts_with_the_mark),
+		cmocka_unit_test(a_comparison_that_fails_leaves_nothing),
+		cmocka_unit_test(drift_asks_for_a_comparison),
+		cmocka_unit_test(a_view_of_another_past_is_forgotten),
 		cmocka_unit_test(a_view_is_published_at_release_and_then_the_next_is_fixed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -442,6 +442,39 @@ static void two_leaders_of_one_epoch_are_a_conflict(void **state)
 	assert_int_equal(leader_mode(l), LEADER_CONFLICT);
 }
 
+static void a_comparison_counts_with_its_mark(void **state)
+{
+	CS_AUTO(leader_free) struct leader *l = leader_at(5);
+	struct leader_hello h = hello_at(9);
+
+	(void)state;
+	h.relation = STATE_OTHER;
+	greet(l, "b1", 7, h, 0);
+	assert_int_equal(did(LEADER_SEND_WELCOME, "b1")->cursor, 5);
+	assert_int_equal(view(l, "b1").state, PEER_COMPARE);
+	step(l, (struct leader_event){ .kind = LEADER_GET, .peer = "b1", .sid = 7, .ref = &h }, 1);
+	assert_ptr_equal(did(LEADER_SEND_GOT, "b1")->ref, &h);
+	ack(l, "b1", 7, 5, 0, 1);
+	assert_int_equal(view(l, "b1").state, PEER_DELTA);
+	assert_int_equal(view(l, "b1").stored, 0);
+	assert_non_null(did(LEADER_SEND_PIECE, "b1"));
+}
+
+static void a_cursor_behind_the_log_starts_over(void **state)
+{
+	CS_AUTO(leader_free) struct leader *l = leader_at(5);
+	const uint8_t digest[32] = { 0 };
+	const struct leader_event e = {
+		.kind = LEADER_COMMITTED, .head = { .seq = 9 }, .digest = digest, .log_from = 8
+	};
+
+	(void)state;
+	greet(l, "t1", 7, hello_at(5), 0);
+	step(l, e, 1);
+	assert_non_null(did(LEADER_SEND_BYE, "t1"));
+	assert_null(did(LEADER_SEND_PIECE, "t1"));
+}
+
 static void a_proof_of_more_than_we_hold_is_regression(void **state)
 {
 	CS_AUTO(leader_free) struct leader *l = leader_at(5);
@@ -517,6 +550,8 @@ int main(void)
 		cmocka_unit_test(drift_is_seen_at_hello_and_at_ack),
 		cmocka_unit_test(a_later_reign_ends_this_one),
 		cmocka_unit_test(two_leaders_of_one_epoch_are_a_conflict),
+		cmocka_unit_test(a_comparison_counts_with_its_mark),
+		cmocka_unit_test(a_cursor_behind_the_log_starts_over),
 		cmocka_unit_test(a_proof_of_more_than_we_hold_is_regression),
 		cmocka_unit_test(a_revoked_peer_is_thrown_out_and_stays_out),
 		cmocka_unit_test(a_silent_session_ends_after_15_seconds),
