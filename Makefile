@@ -72,7 +72,7 @@ TEST_LIBS := $(foreach f,node tls-edge replicator store proto,$(if $(call source
 ALL_PKGS := cmocka libssl libcrypto libzmq lmdb libprotobuf-c libsodium libcyaml jansson libmicrohttpd libcurl libseccomp libpsl libzip
 
 .PHONY: all man tools unit-build fuzz-build deps deps-list demo test check check-all unit system lint layers asan ubsan tsan fuzz bench format metrics \
-	install clean help
+	install clean help sim sim-build
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -130,7 +130,7 @@ unit: $(TESTS) ## unit tests alone
 system: all $(TOOLS) ## tests on the real binaries alone
 	$(Q)python3 tests/run.py --build $(B) system
 test: build/.deps-test ## everything that proves it; ends with one summary line
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(TESTS) $(TOOLS)
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(TESTS) $(TOOLS) $(SIMS)
 	$(Q)/usr/bin/python3 tests/run.py --build $(B)
 check: test
 asan: ## unit and system tests under AddressSanitizer and UBSan
@@ -151,6 +151,7 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(TEST_LIBS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(call pkg,$(ALL_PKGS)) -lpthread
 check-all: test asan fuzz ## everything, slow parts too
+	$(Q)$(B)/tests/sim/sim -s 100000 -r 10000
 lint: ## format, includes, banned calls, shell scripts
 	$(Q)/usr/bin/python3 tests/lint/lint.py
 layers: ## dependencies run one way
@@ -168,6 +169,24 @@ $(B)/tests/bench/mint: $(B)/tests/bench/mint.o $(call lib,store) $(call lib,prot
 $(B)/tests/tools/%: $(B)/tests/tools/%.o $(call lib,store) $(call lib,proto)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg,libcrypto lmdb libprotobuf-c libsodium)
+# The simulator: its own copy of the pure cores, so that a rule can be taken out of it (RULE=mark ...).
+SIM_SOURCES := $(wildcard tests/sim/*.c) $(wildcard replicator/core/*.c)
+SIM_RULES := mark release own_edge digest epoch chain floor winner absence sync_set
+SIMS := $(B)/tests/sim/sim $(foreach r,$(SIM_RULES),$(B)/tests/sim/without_$(r))
+define sim_rules
+$(B)/tests/sim/$(1): $(patsubst %.c,$(B)/sim/$(1)/%.o,$(SIM_SOURCES)) $(call lib,proto)
+	$$(call say,LD,$$@)
+	$$(Q)mkdir -p $$(@D) && $$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(call pkg,libprotobuf-c libsodium)
+$(B)/sim/$(1)/%.o: %.c | build/.deps-build $(GEN)
+	$$(Q)mkdir -p $$(@D) && $$(CC) $$(CPPFLAGS) $$(CFLAGS) $(2) -MMD -MP -c -o $$@ $$<
+endef
+$(eval $(call sim_rules,sim,))
+$(foreach r,$(SIM_RULES),$(eval $(call sim_rules,without_$(r),-DSIM_WITHOUT_$(shell echo $(r) | tr a-z A-Z))))
+SEED ?= 1
+RUNS ?= 1000
+sim: $(B)/tests/sim/sim ## the replication rules on a fake network: SEED=n RUNS=m
+	$(Q)$< -s $(SEED) -r $(RUNS)
+sim-build: $(SIMS)
 bench: all $(B)/tests/bench/tlsload $(B)/tests/bench/mint ## measure, with the floors of the same run; BENCH=list,import picks parts; writes build/bench.json
 	$(Q)/usr/bin/python3 tests/bench/bench.py --build $(B) $(if $(BENCH),--only $(BENCH))
 

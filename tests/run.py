@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """Runs the tests of one build and ends with one summary line.
 
-usage: run.py [--build DIR] [lint] [layers] [unit] [system] [fuzz]     (default: lint layers unit system)
+usage: run.py [--build DIR] [lint] [layers] [unit] [sim] [system] [fuzz]     (default: lint layers unit sim system)
 
-Units are cmocka programs (TAP), system tests are pytest over the real binaries of DIR/bin, fuzz runs every target of
+Units are cmocka programs (TAP), sim is the simulator of tests/sim (SIM_RUNS random runs, its scenarios, and one run
+without each rule, which must fail), system tests are pytest over the real binaries of DIR/bin, fuzz runs every target of
 DIR/tests/fuzz (or those named in FUZZ="pem wire") for FUZZ_SECONDS each, from DIR/seeds. What was skipped is named with its reason and counted.
 """
 import argparse
@@ -16,7 +17,7 @@ import time
 import xml.etree.ElementTree as xml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-KINDS = ["lint", "layers", "unit", "system", "fuzz"]
+KINDS = ["lint", "layers", "unit", "sim", "system", "fuzz"]
 
 
 class Tally:
@@ -64,6 +65,28 @@ def unit(tally, build):
             print(r.stdout[-6000:] + r.stderr[-6000:])
 
 
+def sim_case(tally, name, command, good):
+    r = subprocess.run(command, cwd=ROOT, text=True, errors="replace", capture_output=True)
+    fine = good(r)
+    tally.line(fine, f"sim/{name}", r.stdout.strip().splitlines()[-1] if r.stdout.strip() else f"ended with {r.returncode}")
+    if fine:
+        tally.passed += 1
+    else:
+        tally.failed.append(f"sim/{name}")
+        print(r.stdout[-6000:] + r.stderr[-2000:])
+
+
+def sim(tally, build):
+    runs = os.environ.get("SIM_RUNS", "500")
+    program = build / "tests/sim/sim"
+    for scenario in sorted((ROOT / "tests/sim/scenarios").iterdir()):
+        sim_case(tally, scenario.name, [program, scenario], lambda r: r.returncode == 0)
+    sim_case(tally, f"{runs} random runs", [program, "-s", "1", "-r", runs], lambda r: r.returncode == 0)
+    for program in sorted(build.glob("tests/sim/without_*")):
+        # the fault must be found, by a verdict and not by a crash
+        sim_case(tally, program.name, [program, "-1", "-s", "1", "-r", "5000"], lambda r: r.returncode == 1 and "FAIL seed" in r.stdout)
+
+
 def system(tally, build):
     report = build / "system.xml"
     env = dict(os.environ, CERTSPAN_BIN=str((build / "bin").resolve()), PYTHONDONTWRITEBYTECODE="1")
@@ -108,7 +131,7 @@ def main():
     parser.add_argument("kinds", nargs="*", choices=KINDS + [[]])
     args = parser.parse_args()
     build, tally, start = pathlib.Path(args.build), Tally(), time.monotonic()
-    for kind in args.kinds or KINDS[:4]:
+    for kind in args.kinds or KINDS[:5]:
         print(f"== {kind}", flush=True)
         if kind in ("lint", "layers"):
             tool(tally, kind)
