@@ -59,7 +59,7 @@ certspan-prober.libs := node store proto
 certspan-prober.pkgs := libssl libcrypto libprotobuf-c libsodium libseccomp
 certspan-admin.main := node/admin/main.c
 certspan-admin.libs := node store proto
-certspan-admin.pkgs := libcrypto libprotobuf-c libsodium jansson libmicrohttpd libseccomp libpsl
+certspan-admin.pkgs := libcrypto libprotobuf-c libsodium jansson libmicrohttpd libseccomp libidn2 libpsl
 certspan-import.main := node/import/main.c
 certspan-import.libs := node store proto
 certspan-import.pkgs := libcrypto libprotobuf-c libsodium libseccomp jansson
@@ -69,7 +69,7 @@ TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c tests/unit/*/test_
 TOOLS := $(patsubst %.c,$(B)/%,$(wildcard tests/tools/*.c))
 TEST_SUPPORT := $(patsubst %.c,$(B)/%.o,$(filter-out %/test_%,$(wildcard tests/unit/*.c)))
 TEST_LIBS := $(foreach f,node tls-edge replicator store proto,$(if $(call sources,$(f)),$(call lib,$(f))))
-ALL_PKGS := cmocka libssl libcrypto libzmq lmdb libprotobuf-c libsodium libcyaml jansson libmicrohttpd libcurl libseccomp libpsl libzip
+ALL_PKGS := cmocka libssl libcrypto libzmq lmdb libprotobuf-c libsodium libcyaml jansson libmicrohttpd libcurl libseccomp libidn2 libpsl libzip
 
 .PHONY: all man tools unit-build fuzz-build deps deps-list demo test check check-all unit system lint layers asan ubsan tsan fuzz bench format metrics \
 	install clean help sim sim-build

@@ -4,7 +4,7 @@
 set -eu
 
 BUILD="gcc make pkg-config protobuf-c-compiler libssl-dev libzmq3-dev liblmdb-dev libprotobuf-c-dev libcyaml-dev libyaml-dev
- libjansson-dev libsodium-dev libseccomp-dev libmicrohttpd-dev libcurl4-openssl-dev libpsl-dev libzip-dev"
+ libjansson-dev libsodium-dev libseccomp-dev libmicrohttpd-dev libcurl4-openssl-dev libidn2-dev libpsl-dev libzip-dev"
 TEST="libcmocka-dev python3 python3-pytest openssl curl clang clang-format libclang-rt-14-dev procps python3-yaml mandoc zsh"
 
 missing() {

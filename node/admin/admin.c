@@ -11,7 +11,7 @@
 
 struct admin {
 	pthread_mutex_t lock; /* mirror and roles */
-	struct link *link;
+	struct link *link, *keyd;
 	struct mirror *mirror;
 	struct wire_packet roles;
 	_Atomic bool shared_user;
@@ -29,7 +29,9 @@ enum cs_err admin_new(const char *node, struct admin **out)
 	snprintf(self->node, sizeof(self->node), "%s", node);
 	enum cs_err rc = mirror_new(&self->mirror);
 	if (rc == CS_OK)
-		rc = link_new(&self->link);
+		rc = link_new("the replicator", &self->link);
+	if (rc == CS_OK)
+		rc = link_new("the key process", &self->keyd);
 	if (rc != CS_OK) {
 		mirror_free(&self->mirror);
 		free(self);
@@ -42,6 +44,11 @@ enum cs_err admin_new(const char *node, struct admin **out)
 struct link *admin_link(struct admin *self)
 {
 	return self->link;
+}
+
+struct link *admin_keyd(struct admin *self)
+{
+	return self->keyd;
 }
 
 const char *admin_node(const struct admin *self)

@@ -10,7 +10,8 @@
 struct admin;
 CS_MUST enum cs_err admin_new(
         const char *node, struct admin **out); /* lives as long as the process */
-struct link *admin_link(struct admin *self);
+struct link *admin_link(struct admin *self); /* to the replicator */
+struct link *admin_keyd(struct admin *self);
 const char *admin_node(const struct admin *self);
 void admin_set_shared_user(struct admin *self, bool shared);
 bool admin_shared_user(struct admin *self);
@@ -48,6 +49,9 @@ typedef enum cs_err decide_fn(struct call *call, void *data, struct plan *plan);
 /* Decides, writes and waits as asked; the outcome document, with what the decision added, becomes
  * the reply. CS_ENOTPRIMARY on a follower. */
 CS_MUST enum cs_err call_write(struct call *self, decide_fn *decide, void *data);
+/* CS_ENOTPRIMARY, with where to go in the reply. */
+CS_MUST enum cs_err call_primary(struct call *self);
+enum cs_err call_err_of(const char *name); /* "CS_EIO"; CS_EBUG if unknown */
 /* The outcome document of what replicator said; adds the members of call->reply.doc. */
 CS_MUST enum cs_err call_outcome(struct call *self, const struct wire_outcome *outcome,
         uint64_t generation, const char *acknowledged, bool dry_run);

@@ -24,6 +24,7 @@ struct waiter {
 struct link {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
+	const char *peer;
 	struct waiter *waiters;
 	uint64_t tag;
 	int fd; /* -1: none */
@@ -46,8 +47,7 @@ static void wake(struct link *self)
 	const uint64_t one = 1;
 
 	if (write(self->wake, &one, sizeof(one)) != (ssize_t)sizeof(one))
-		cs_warning("cannot wake the thread of the replicator's channel; it looks again by "
-		           "itself");
+		cs_warning("cannot wake the thread of a channel; it looks again by itself");
 }
 
 void link_attach(struct link *self, int fd)
@@ -80,7 +80,7 @@ static void deliver(struct link *self, struct wire_packet *packet)
 static bool is_answer(unsigned id)
 {
 	return id == PACKET_changes || id == PACKET_outcome || id == PACKET_facts ||
-	       id == PACKET_identity;
+	       id == PACKET_identity || id == PACKET_minted;
 }
 
 /* Takes all that has come; the lock is held, so that the descriptor stays ours. */
@@ -99,7 +99,7 @@ static void receive(struct link *self)
 			wire_packet_free(&packet);
 		if (rc != CS_ECLOSED)
 			continue; /* a newer replicator may say more than we know */
-		cs_warning("the replicator is gone; requests fail until it is back");
+		cs_warning("%s is gone; requests fail until it is back", self->peer);
 		close(self->fd);
 		self->fd = -1;
 		fail_all(self);
@@ -127,7 +127,7 @@ static void *run(void *data)
 	return NULL;
 }
 
-enum cs_err link_new(struct link **out)
+enum cs_err link_new(const char *peer, struct link **out)
 {
 	struct link *self = calloc(1, sizeof(*self));
 	pthread_condattr_t clock;
@@ -136,6 +136,7 @@ enum cs_err link_new(struct link **out)
 	*out = NULL;
 	if (self == NULL)
 		return CS_ENOMEM;
+	self->peer = peer;
 	self->fd = -1;
 	self->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&self->lock, NULL);

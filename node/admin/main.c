@@ -44,6 +44,10 @@ static enum cs_err take_fd(struct program *self, const struct wire_fd *what, int
 		link_attach(admin_link(self->admin), fd);
 		return CS_OK;
 	}
+	if (strcmp(what->what, "keyd") == 0) {
+		link_attach(admin_keyd(self->admin), fd);
+		return CS_OK;
+	}
 	if (strcmp(what->what, "listen") == 0)
 		return serve_api(self, fd);
 	if (strcmp(what->what, "import") == 0)

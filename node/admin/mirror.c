@@ -38,7 +38,8 @@ static const struct wire_type *payload_type(uint32_t kind)
 		[OBJECT_SYNCSET] = &wire_syncset_type,
 		[OBJECT_SECRET] = &wire_secret_type,
 		[OBJECT_EXPORT] = &wire_export_type,
-		[OBJECT_RECOVERY] = &wire_recovery_type };
+		[OBJECT_RECOVERY] = &wire_recovery_type,
+		[OBJECT_REQUEST] = &wire_request_type };
 
 	return kind < OBJECT_KIND_END ? types[kind] : NULL;
 }

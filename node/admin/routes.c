@@ -36,6 +36,11 @@ static const struct route table[] = {
 	{ "PATCH", "/v1/certs/*", route_cert_rename, fields_rename, true },
 	{ "POST", "/v1/certs/delete", route_certs_delete, fields_certs_delete, true },
 	{ "POST", "/v1/certs/retire", route_certs_retire, fields_certs_delete, true },
+	{ "POST", "/v1/certs", route_cert_create, fields_cert_create, true },
+	{ "GET", "/v1/requests", route_requests, NULL, false },
+	{ "POST", "/v1/requests", route_request_create, fields_request_create, true },
+	{ "GET", "/v1/requests/*", route_request, NULL, false },
+	{ "DELETE", "/v1/requests/*", route_request_cancel, NULL, true },
 };
 
 /* Whether PATH is of PATTERN; what stands for "*" goes into NAME. */

@@ -24,12 +24,14 @@ route_fn route_settings, route_setting, route_setting_set;
 route_fn route_sync_wait, route_probe;
 route_fn route_export, route_exports, route_key;
 route_fn route_cert_rename, route_certs_delete, route_certs_retire;
+route_fn route_cert_create, route_requests, route_request, route_request_create,
+        route_request_cancel;
 
 extern const struct arg_field fields_status[], fields_certs[], fields_cert_delete[],
         fields_activate[], fields_default_set[], fields_node_name[], fields_coverage[],
         fields_explain[], fields_node_set[], fields_token[], fields_setting_set[], fields_wait[],
         fields_probe[], fields_export_public[], fields_exports[], fields_rename[],
-        fields_certs_delete[];
+        fields_certs_delete[], fields_cert_create[], fields_request_create[];
 
 /* Shared by the handlers. */
 CS_MUST enum cs_err route_scene(struct call *call, struct scene *out); /* of the locked mirror */
@@ -41,6 +43,15 @@ CS_MUST enum cs_err route_find_any(
         struct call *call, const char *text, const struct mirror_object **out);
 /* Whether ID is the default of the cluster or of a node. */
 bool route_is_default(const struct scene *scene, const char *id);
+/* An open request by fingerprint, a unique prefix of it (4 or more hex digits) or a unique name,
+ * with the reason in the reply. */
+CS_MUST enum cs_err route_find_request(
+        struct call *call, const char *text, const struct mirror_object **out);
+struct draft;
+CS_MUST enum cs_err route_draft(struct call *call, struct draft *out); /* on a primary */
+/* CS_EEXISTS when OBJECT is not there after a write: a request id that comes twice answers for the
+ * first write, and what was made for the second is not stored. */
+CS_MUST enum cs_err route_stored(struct call *call, uint32_t kind, const char *id);
 /* A refusal that lists what it would leave uncovered. */
 CS_MUST enum cs_err route_refuse(
         struct call *call, const struct gate *gate, const char *what, const char *command);

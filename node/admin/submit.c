@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "node/admin/activate.h"
 #include "node/admin/custody.h"
+#include "node/admin/routes.h"
 #include "node/admin/views.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
@@ -18,7 +19,7 @@
 
 static const struct arg_field fields_import[] = { { "name", ARG_TEXT, CS_FRIENDLY_MAX },
 	{ "stage", ARG_FLAG, 0 }, { "accept_uncovered", ARG_LIST, CS_NAME_MAX },
-	{ "allow", ARG_LIST, 32 }, { NULL, 0, 0 } };
+	{ "allow", ARG_LIST, 32 }, { "csr", ARG_TEXT, CS_FRIENDLY_MAX }, { NULL, 0, 0 } };
 
 static json_t *findings_json(const struct wire_submit *in)
 {
@@ -57,7 +58,8 @@ static const char *remedy(enum cs_err err)
 	case CS_ENOPASSPHRASE:
 		return "certspan cert import FILE --passphrase-file F";
 	case CS_ENOKEY:
-		return "import the private key together with its certificate";
+		return "import the private key together with its certificate; certspan csr list "
+		       "shows the open requests";
 	case CS_ENOMAC:
 		return "export the PKCS#12 again, with a MAC";
 	default:
@@ -186,7 +188,7 @@ static enum cs_err decide_new(struct call *call, const struct wire_submit *in,
 	return activate_plan(call, scene, &cert, in->bundle, &life, &d, plan);
 }
 
-static enum cs_err decide_bundle(struct call *call, const struct wire_submit *in, struct plan *plan)
+enum cs_err submit_decide(struct call *call, const struct wire_submit *in, struct plan *plan)
 {
 	CS_AUTO(pki_cert_free) struct pki_cert *leaf = NULL;
 	struct scene scene;
@@ -206,6 +208,53 @@ static enum cs_err decide_bundle(struct call *call, const struct wire_submit *in
 	return decide_new(call, in, &scene, leaf, plan);
 }
 
+/* The open request that IN answers, NULL if none: the one that was named, else the one whose key
+ * keyd took. */
+static enum cs_err find_answered(
+        struct call *call, const struct wire_submit *in, const struct mirror_object **out)
+{
+	CS_AUTO(pki_cert_free) struct pki_cert *leaf = NULL;
+	const char *named = arg_text(call->args, "csr", "");
+
+	*out = NULL;
+	if (named[0] == '\0') {
+		*out = in->csr[0] != '\0' ? mirror_get(call->mirror, OBJECT_REQUEST, in->csr)
+		                          : NULL;
+		if (in->csr[0] == '\0' || *out != NULL ||
+		        mirror_get(call->mirror, OBJECT_BUNDLE, in->id) != NULL)
+			return CS_OK;
+		return reply_fail(&call->reply, CS_ENOTFOUND, "certspan csr list",
+		        "request %s was cancelled meanwhile", in->csr);
+	}
+	CS_TRY(route_find_request(call, named, out));
+	CS_TRY(pki_cert_read(in->bundle->leaf, &leaf));
+	const struct wire_request *request = (*out)->body;
+	if (request->spki_sha256.n == 32 &&
+	        memcmp(request->spki_sha256.p, leaf->spki_sha256, 32) == 0)
+		return CS_OK;
+	return reply_fail(&call->reply, CS_EMISMATCH, "certspan csr list",
+	        "the certificate does not answer request %.16s: it has another public key",
+	        (*out)->id);
+}
+
+/* A reply takes its friendly name from the request, which ends with it. */
+static enum cs_err decide_answer(struct call *call, const struct wire_submit *in, struct plan *plan)
+{
+	const struct mirror_object *answered;
+	struct wire_submit named = *in;
+
+	CS_TRY(find_answered(call, in, &answered));
+	if (answered == NULL)
+		return submit_decide(call, in, plan);
+	const struct wire_request *request = answered->body;
+	named.name = request->name;
+	CS_TRY(submit_decide(call, &named, plan));
+	CS_TRY(plan_drop(plan, OBJECT_REQUEST, answered->id));
+	json_object_set_new(call->reply.doc, "request",
+	        json_pack("{s:s, s:o}", "id", answered->id, "name", json_show(request->name)));
+	return CS_OK;
+}
+
 static enum cs_err decide_submit(struct call *call, void *data, struct plan *plan)
 {
 	const struct wire_submit *in = data;
@@ -216,7 +265,7 @@ static enum cs_err decide_submit(struct call *call, void *data, struct plan *pla
 		        &call->reply, json_pack("{s:n, s:s, s:b}", "cert", "text",
 		                              "CA certificates are stored", "activated", 0)));
 	else
-		CS_TRY(decide_bundle(call, in, plan));
+		CS_TRY(decide_answer(call, in, plan));
 	return add_findings(call, in);
 }
 

@@ -84,7 +84,7 @@ static enum cs_err request_of(struct call *call, uint8_t request[16])
 	return CS_OK;
 }
 
-static enum cs_err must_be_primary(struct call *call)
+enum cs_err call_primary(struct call *call)
 {
 	CS_TRY(call_facts(call));
 	if (call->facts->role == ROLE_PRIMARY)
@@ -152,7 +152,7 @@ enum cs_err call_outcome(struct call *self, const struct wire_outcome *outcome, 
 	return reply_with(&self->reply, doc);
 }
 
-static enum cs_err err_of(const char *name)
+enum cs_err call_err_of(const char *name)
 {
 	for (unsigned i = 0; i < CS_ERR_COUNT; i++)
 		if (strcmp(cs_err_name((enum cs_err)i), name) == 0)
@@ -162,7 +162,7 @@ static enum cs_err err_of(const char *name)
 
 static enum cs_err refused(struct call *call, const struct wire_outcome *outcome)
 {
-	const enum cs_err rc = err_of(outcome->error);
+	const enum cs_err rc = call_err_of(outcome->error);
 
 	if (rc == CS_ECONFLICT)
 		return rc; /* decided anew by the caller */
@@ -242,7 +242,7 @@ enum cs_err call_write(struct call *self, decide_fn *decide, void *data)
 {
 	uint8_t request[16];
 
-	CS_TRY(must_be_primary(self));
+	CS_TRY(call_primary(self));
 	CS_TRY(request_of(self, request));
 	for (int i = 0; i < TRIES; i++) {
 		const enum cs_err rc = attempt(self, decide, data, request);

@@ -86,6 +86,8 @@ void cli_man(FILE *out); /* certspan(1), from the command table */
 /* The command or option name nearest to WORD, NULL when nothing is near. */
 const char *cli_near_command(const char *word);
 
+cli_run cli_csr_create, cli_csr_list, cli_csr_show, cli_csr_install, cli_csr_cancel,
+        cli_cert_create;
 cli_run cli_init, cli_join, cli_status, cli_check, cli_probe, cli_explain, cli_demo,
         cli_cert_import, cli_cert_list, cli_cert_show, cli_cert_inspect, cli_cert_delete,
         cli_default_show, cli_default_set, cli_default_clear, cli_activate, cli_coverage_check,

@@ -199,6 +199,39 @@ static const struct cli_option support_options[] = {
 	{ "force", 0, NULL, "over an existing file" },
 	END,
 };
+#define DRAFT                                                                                      \
+	{ "name", 0, "TEXT", "friendly name, as the main hostname or month and year" },            \
+	        { "key", 0, "KIND", "P-256 (default), P-384, RSA-2048, RSA-3072 or RSA-4096" },    \
+	        { "same-key", 0, "CERT", "no new key: that of a stored certificate" },             \
+	        { "from", 0, "CERT", "copy every field of a stored certificate, with a new key" }, \
+	        { "country", 0, "CC", "C: two letters of ISO 3166" },                              \
+	        { "state", 0, "TEXT", "ST: state or province" },                                   \
+	        { "locality", 0, "TEXT", "L: city" },                                              \
+	        { "organization", 0, "TEXT", "O: company or organization" },                       \
+	        { "unit", 0, "TEXT", "OU: organizational unit" },                                  \
+	        { "common-name", 0, "TEXT", "CN: a title; a host name is the first SAN too" },     \
+	        { "san", 0, "NAME", "a host name, or *.DOMAIN; may be repeated" },                 \
+	        { "add-san", 0, "NAME", "one more than --from copies; may be repeated" },          \
+	{                                                                                          \
+		"allow-ip", 0, NULL, "--san may be an address; most CAs refuse it"                 \
+	}
+#define KEY_COST                                                                                   \
+	"What a handshake costs: P-256 1, RSA-2048 15, P-384 30, RSA-3072 80, RSA-4096 200, "      \
+	"which also takes "                                                                        \
+	"seconds to make. Ed25519 is refused: no browser takes it."
+static const struct cli_option csr_options[] = { DRAFT, END };
+static const struct cli_option create_options[] = {
+	{ "self-signed", 0, NULL, "must be given: every other certificate comes from a CA" },
+	DRAFT,
+	{ "days", 0, "N", "how long it is valid [365]" },
+	{ "stage", 0, NULL, "never activate" },
+	{ "allow", 0, "WHAT", "replacement or name-loss; may be repeated" },
+	{ "accept-uncovered", 0, "HOST", "go on though nothing would cover HOST; may be repeated" },
+	END,
+};
+static const struct cli_option pem_option[] = {
+	{ "pem", 0, NULL, "the request data alone, to copy" }, END
+};
 
 const struct cli_command cli_commands[] = {
 	{ "init", "", "make the first primary: configuration, keys, store",
@@ -238,6 +271,21 @@ const struct cli_command cli_commands[] = {
 	{ "cert rename", "ID NAME", "give a certificate another friendly name",
 	        "Names are unique among the certificates that are not Retired.", NULL, 2, 2,
 	        cli_cert_rename },
+	{ "cert create", "", "make a self-signed certificate, for tests and first steps",
+	        "Mobile and Linux clients refuse it until their software knows it. " KEY_COST,
+	        create_options, 0, 0, cli_cert_create },
+	{ "csr create", "", "make a key and a certificate request for a CA",
+	        "--from copies a certificate and takes a new key (re-key); --same-key keeps the "
+	        "key.\n" KEY_COST,
+	        csr_options, 0, 0, cli_csr_create },
+	{ "csr list", "", "open certificate requests", NULL, NULL, 0, 0, cli_csr_list },
+	{ "csr show", "ID", "one request, with its data for the CA", NULL, pem_option, 1, 1,
+	        cli_csr_show },
+	{ "csr install", "ID FILE...", "the CA's answer to a request: certificate and chain",
+	        "PEM, DER or PKCS#7, in any order. The key is that of the request, which ends.",
+	        import_options, 2, 65, cli_csr_install },
+	{ "csr cancel", "ID...", "drop requests and their keys", NULL, NULL, 1, MANY,
+	        cli_csr_cancel },
 	{ "default show", "", "what a client gets that sends no name or an unknown one", NULL, NULL,
 	        0, 0, cli_default_show },
 	{ "default set", "ID", "choose the default certificate", NULL, default_options, 1, 1,

@@ -5,6 +5,7 @@
 #include "node/cli/file.h"
 #include "node/cli/reach.h"
 #include "node/cli/files.h"
+#include "node/cli/import.h"
 #include "node/cli/view.h"
 #include "node/door/door.h"
 #include "proto/base/clock.h"
@@ -13,7 +14,8 @@
 #define ANSWER_MAX (8u << 20)
 #define WAIT_S 150
 
-static json_t *options_of(struct cli *cli)
+/* CSR: the request that the files are to answer; NULL. */
+static json_t *options_of(struct cli *cli, const char *csr)
 {
 	json_t *options = json_object();
 	const char *name = cli_value(cli, "name");
@@ -22,6 +24,8 @@ static json_t *options_of(struct cli *cli)
 		json_object_set_new(options, "name", json_string(name));
 	if (cli_flag(cli, "stage"))
 		json_object_set_new(options, "stage", json_true());
+	if (csr != NULL)
+		json_object_set_new(options, "csr", json_string(csr));
 	api_list(cli, "accept-uncovered", options, "accept_uncovered");
 	api_list(cli, "allow", options, "allow");
 	api_write_fields(cli, options);
@@ -82,18 +86,23 @@ static void print_import(const json_t *doc)
 		        text_at(cert, "not_before"), text_at(cert, "not_after"));
 	}
 	print_coverage(json_object_get(doc, "coverage"));
-	printf("  verdict %s%s%s%s\n", text_at(doc, "verdict"),
-	        true_at(doc, "activated") ? ", active" : "",
-	        text_at(doc, "replaced")[0] != '\0' ? ", replaces " : "", text_at(doc, "replaced"));
+	if (text_at(doc, "verdict")[0] != '\0')
+		printf("  verdict %s%s%s%s\n", text_at(doc, "verdict"),
+		        true_at(doc, "activated") ? ", active" : "",
+		        text_at(doc, "replaced")[0] != '\0' ? ", replaces " : "",
+		        text_at(doc, "replaced"));
 	json_array_foreach(json_object_get(doc, "names_lost"), i, item)
 	        printf("  lost    %s\n", table_safe(json_string_value(item)));
 	if (text_at(doc, "key_change")[0] != '\0')
 		printf("  key     %s\n", table_safe(text_at(doc, "key_change")));
+	if (text_at(json_object_get(doc, "request"), "id")[0] != '\0')
+		printf("  request %.16s is answered and closed\n",
+		        text_at(json_object_get(doc, "request"), "id"));
 	if (true_at(doc, "default_moved"))
 		printf("  default follows to the new certificate\n");
 }
 
-static int answer(struct cli *cli, json_t *doc)
+int import_answer(struct cli *cli, json_t *doc)
 {
 	if (json_is_object(json_object_get(doc, "error")))
 		return api_error(cli, doc);
@@ -113,7 +122,7 @@ static int answers(struct cli *cli, json_t *doc)
 	size_t i;
 
 	if (!json_is_array(imports))
-		return answer(cli, doc);
+		return import_answer(cli, doc);
 	if (cli->output == CLI_JSON) {
 		json_array_foreach(imports, i, item)
 		{
@@ -126,7 +135,7 @@ static int answers(struct cli *cli, json_t *doc)
 	}
 	json_array_foreach(imports, i, item)
 	{
-		const int rc = answer(cli, json_incref(item));
+		const int rc = import_answer(cli, json_incref(item));
 		worst = rc > worst ? rc : worst;
 	}
 	json_decref(doc);
@@ -169,10 +178,11 @@ static int send(struct cli *cli, const struct wire_door *request, const char *re
 	return answers(cli, doc);
 }
 
-static int import(struct cli *cli, const struct cli_files *files, const struct passphrase *secret)
+static int import(struct cli *cli, const char *csr, const struct cli_files *files,
+        const struct passphrase *secret)
 {
 	struct wire_upload uploads[CS_UPLOAD_FILES_MAX];
-	json_t *options = options_of(cli);
+	json_t *options = options_of(cli, csr);
 	char *text = json_dumps(options, JSON_COMPACT), request_id[64];
 
 	snprintf(request_id, sizeof(request_id), "%s", text_at(options, "request"));
@@ -194,7 +204,7 @@ static int import(struct cli *cli, const struct cli_files *files, const struct p
 	return rc;
 }
 
-int cli_cert_import(struct cli *cli)
+static int import_files(struct cli *cli, const char *csr)
 {
 	CS_AUTO(cli_files_free) struct cli_files files = { .count = 0 };
 	CS_AUTO(passphrase_free) struct passphrase secret = { NULL, 0 };
@@ -204,7 +214,23 @@ int cli_cert_import(struct cli *cli)
 	        !passphrase_read(cli, cli_files_may_need_passphrase(&files), cli->operands[0],
 	                &secret, &exit_code))
 		return exit_code;
-	return import(cli, &files, &secret);
+	return import(cli, csr, &files, &secret);
+}
+
+int cli_cert_import(struct cli *cli)
+{
+	return import_files(cli, NULL);
+}
+
+/* certspan csr install ID FILE...: what a CA made of a request. */
+int cli_csr_install(struct cli *cli)
+{
+	const char *csr = cli->operands[0];
+
+	cli->operand_count--;
+	memmove(&cli->operands[0], &cli->operands[1],
+	        cli->operand_count * sizeof(cli->operands[0]));
+	return import_files(cli, csr);
 }
 
 /* certspan activate ID: what an import left Staged. */
@@ -217,5 +243,5 @@ int cli_activate(struct cli *cli)
 	api_list(cli, "allow", fields, "allow");
 	snprintf(path, sizeof(path), "/v1/certs/%s/activate", api_escape(cli->operands[0]));
 	const int rc = api_write(cli, "POST", path, fields, &doc);
-	return doc == NULL ? rc : answer(cli, doc);
+	return doc == NULL ? rc : import_answer(cli, doc);
 }

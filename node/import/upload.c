@@ -63,7 +63,8 @@ static enum cs_err copy_findings(struct upload *self)
 	return CS_OK;
 }
 
-/* A certificate that came without its key cannot be served; a CA certificate alone is welcome. */
+/* A certificate that came without its key may answer an open request; a CA certificate alone is
+ * welcome. */
 static void judge(struct upload *self)
 {
 	const struct cs_bytes *cas;
@@ -71,13 +72,9 @@ static void judge(struct upload *self)
 	self->pair_count = intake_pairs(self->intake, &self->pairs);
 	for (size_t i = 0; i < self->pair_count; i++)
 		self->key_count += self->pairs[i].pkcs8.n > 0;
-	if (self->err != CS_OK || self->key_count > 0)
+	if (self->err != CS_OK || self->pair_count > 0)
 		return;
-	if (self->pair_count > 0) {
-		self->err = CS_ENOKEY;
-		self->reason = "no private key came with the certificate; import it together with "
-		               "its key, or as PKCS#12";
-	} else if (intake_cas(self->intake, &cas) == 0) {
+	if (intake_cas(self->intake, &cas) == 0) {
 		self->err = CS_EEMPTY;
 		self->reason = "neither a certificate nor a private key was found in the files";
 	}

@@ -44,12 +44,15 @@ static enum cs_err answer(struct importers *self, int fd, const struct wire_seal
 {
 	CS_AUTO(sealer_result_free) struct sealer_result result;
 	const enum cs_err rc = sealer_seal(self->vault, request, &result);
-	struct wire_sealed reply = {
-		.tag = request->tag, .error = "", .id = result.id, .reason = result.reason
-	};
+	struct wire_sealed reply = { .tag = request->tag,
+		.error = "",
+		.id = result.id,
+		.reason = result.reason,
+		.csr = result.csr };
 
 	if (rc != CS_OK) {
-		cs_notice("did not seal an uploaded key: %s",
+		cs_log(rc == CS_ENOKEY ? CS_LOG_INFO : CS_LOG_NOTICE,
+		        "did not seal an uploaded key: %s",
 		        result.reason[0] != '\0' ? result.reason : cs_err_text(rc));
 		reply.error = cs_err_name(rc);
 	} else {

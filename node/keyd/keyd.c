@@ -5,6 +5,7 @@
 #include "node/keyd/edges.h"
 #include "node/keyd/importers.h"
 #include "node/keyd/lock.h"
+#include "node/keyd/mints.h"
 #include "node/keyd/opener.h"
 #include "node/sandbox/seccomp.h"
 #include "proto/base/clock.h"
@@ -26,6 +27,7 @@ struct keyd {
 	struct edges *edges;
 	struct importers *importers;
 	struct custody custody;
+	struct mints *mints;
 	struct opener *opener;
 	int replicator; /* -1: none */
 	bool files_open, stopping,
@@ -165,6 +167,8 @@ static enum cs_err take_fd(struct keyd *self, const struct wire_fd *what, int fd
 		return attach_replicator(self, fd);
 	if (strcmp(what->what, "import") == 0)
 		return importers_attach(self->importers, fd);
+	if (strcmp(what->what, "admin") == 0)
+		return mints_attach(self->mints, fd);
 	close(fd);
 	return CS_EUNSUPPORTED;
 }
@@ -296,7 +300,8 @@ enum cs_err keyd_run(struct keyd *self)
 	return self->ending;
 }
 
-enum cs_err keyd_new(struct role *role, struct vault *vault, bool files_open, struct keyd **out)
+enum cs_err keyd_new(struct role *role, struct vault *vault, struct keymill *mill, bool files_open,
+        struct keyd **out)
 {
 	CS_AUTO(keyd_free) struct keyd *self = calloc(1, sizeof(*self));
 
@@ -314,6 +319,7 @@ enum cs_err keyd_new(struct role *role, struct vault *vault, bool files_open, st
 	CS_TRY(opener_new(self->box, vault, &self->opener));
 	CS_TRY(edges_new(self->loop, &self->signer, &self->edges));
 	CS_TRY(importers_new(self->loop, vault, &self->custody, &self->importers));
+	CS_TRY(mints_new(self->loop, vault, mill, &self->mints));
 	CS_TRY(loop_watch(self->loop, role->control, EPOLLIN, on_control, self));
 	*out = CS_STEAL(self);
 	return CS_OK;
@@ -327,6 +333,7 @@ void keyd_free(struct keyd **self)
 		return;
 	if (k->opener != NULL)
 		hang_up(k);
+	mints_free(&k->mints);
 	importers_free(&k->importers);
 	edges_free(&k->edges);
 	opener_free(&k->opener);

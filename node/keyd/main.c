@@ -65,13 +65,15 @@ static enum cs_err confine(struct role *role, struct vault *vault, bool *files_o
 static enum cs_err serve(struct role *role)
 {
 	CS_AUTO(vault_free) struct vault *vault = NULL;
+	CS_AUTO(keymill_free) struct keymill *mill = NULL;
 	CS_AUTO(keyd_free) struct keyd *keyd = NULL;
 	bool files_open = true;
 
 	CS_TRY(warm_up());
 	CS_TRY(open_vault(role->config, &vault));
+	CS_TRY(keymill_new(&mill)); /* a thread: the sandbox allows none later */
 	CS_TRY(confine(role, vault, &files_open));
-	CS_TRY(keyd_new(role, vault, files_open, &keyd));
+	CS_TRY(keyd_new(role, vault, mill, files_open, &keyd));
 	return keyd_run(keyd);
 }
 

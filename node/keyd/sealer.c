@@ -44,12 +44,27 @@ static enum cs_err seal(
 	return rc;
 }
 
-static enum cs_err make(
-        struct vault *vault, const struct wire_seal *request, struct sealer_result *out)
+/* REQUEST as it is, or with the key of the open certificate request that LEAF answers. */
+static enum cs_err complete(
+        struct vault *vault, struct wire_seal *request, struct sealer_result *out)
 {
+	if (request->pkcs8.n > 0)
+		return CS_OK;
+	out->reason = "no private key came with the certificate, and it answers no open request";
+	CS_TRY(vault_request_key(vault, request->leaf, out->csr, &out->pkcs8));
+	request->pkcs8 = cs_buf_view(&out->pkcs8);
+	return CS_OK;
+}
+
+static enum cs_err make(
+        struct vault *vault, const struct wire_seal *asked, struct sealer_result *out)
+{
+	struct wire_seal whole = *asked, *request = &whole;
+
 	const uint8_t *secret;
 	uint32_t epoch;
 
+	CS_TRY(complete(vault, request, out));
 	CS_TRY(check_key(request, out));
 	out->reason = "the cluster secret has not come to this node's key process yet";
 	CS_TRY(vault_newest(vault, &epoch, &secret));
@@ -66,7 +81,9 @@ static enum cs_err make(
 enum cs_err sealer_seal(
         struct vault *vault, const struct wire_seal *request, struct sealer_result *out)
 {
-	*out = (struct sealer_result){ .sealed = cs_buf_new(CS_OBJECT_MAX), .reason = "" };
+	*out = (struct sealer_result){
+		.sealed = cs_buf_new(CS_OBJECT_MAX), .pkcs8 = cs_buf_new(CS_KEY_MAX), .reason = ""
+	};
 	const enum cs_err rc = make(vault, request, out);
 	if (rc != CS_OK)
 		out->id[0] = '\0';
@@ -76,4 +93,5 @@ enum cs_err sealer_seal(
 void sealer_result_free(struct sealer_result *self)
 {
 	cs_buf_free(&self->sealed);
+	cs_buf_free(&self->pkcs8);
 }

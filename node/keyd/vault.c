@@ -115,15 +115,15 @@ enum cs_err vault_has(struct vault *self, const char *id)
 }
 
 /* The sealed PKCS#12 under the passphrase that only holders of the cluster secret can make. */
-static enum cs_err unseal(struct vault *self, const char *id, const struct wire_bundle *bundle,
-        struct p12_content *out)
+static enum cs_err unseal(struct vault *self, const char *id, uint32_t epoch, uint32_t version,
+        struct cs_bytes sealed, struct p12_content *out)
 {
 	const uint8_t *secret;
 	char passphrase[44];
 
-	CS_TRY(secrets_find(self->secrets, self->state, bundle->secret_epoch, &secret));
-	CS_TRY(p12_bundle_passphrase(secret, id, bundle->version, passphrase));
-	const enum cs_err rc = p12_open(bundle->sealed, passphrase, false, out);
+	CS_TRY(secrets_find(self->secrets, self->state, epoch, &secret));
+	CS_TRY(p12_bundle_passphrase(secret, id, version, passphrase));
+	const enum cs_err rc = p12_open(sealed, passphrase, false, out);
 	sodium_memzero(passphrase, sizeof(passphrase));
 	/* A bundle of ours opens with its passphrase; if not, it was damaged or sealed under
 	 * another secret. */
@@ -151,7 +151,7 @@ static enum cs_err open_sealed(struct vault *self, const char *id, struct signke
 
 	CS_TRY(cs_arena_new(BUNDLE_ARENA, &arena));
 	CS_TRY(read_bundle(self, id, arena, &bundle));
-	CS_TRY(unseal(self, id, &bundle, &content));
+	CS_TRY(unseal(self, id, bundle.secret_epoch, bundle.version, bundle.sealed, &content));
 	return key_in(&content, bundle.leaf, out);
 }
 
@@ -204,7 +204,7 @@ static enum cs_err export_bundle(
 	struct wire_bundle bundle;
 
 	CS_TRY(read_bundle(self, id, arena, &bundle));
-	CS_TRY(unseal(self, id, &bundle, &content));
+	CS_TRY(unseal(self, id, bundle.secret_epoch, bundle.version, bundle.sealed, &content));
 	CS_TRY(key_in(&content, bundle.leaf, &key));
 	out->leaf = bundle.leaf;
 	out->chain = bundle.chain;
@@ -296,7 +296,8 @@ static enum cs_err try_one(void *data, const struct wire_object *object)
 
 	CS_TRY(cs_arena_new(BUNDLE_ARENA, &arena));
 	CS_TRY(wire_decode(&wire_bundle_type, object->payload, arena, &bundle));
-	const enum cs_err rc = unseal(data, object->id, &bundle, &content);
+	const enum cs_err rc = unseal(
+	        data, object->id, bundle.secret_epoch, bundle.version, bundle.sealed, &content);
 	return rc == CS_OK ? CS_EEXISTS : CS_EMISMATCH;
 }
 
@@ -310,6 +311,62 @@ enum cs_err vault_unlock(struct vault *self, struct cs_bytes cluster,
 		return CS_OK;
 	vault_lock(self);
 	return rc;
+}
+
+struct match {
+	const uint8_t *spki;
+	char id[CS_ID_MAX + 1]; /* "": none yet */
+	uint64_t created_at;
+};
+
+static enum cs_err match_request(void *data, const struct wire_object *object)
+{
+	CS_AUTO(cs_arena_free) struct cs_arena *arena = NULL;
+	struct match *match = data;
+	struct wire_request request;
+
+	CS_TRY(cs_arena_new(BUNDLE_ARENA, &arena));
+	if (wire_decode(&wire_request_type, object->payload, arena, &request) != CS_OK)
+		return CS_OK; /* of a newer version, perhaps: not ours to judge */
+	if (request.spki_sha256.n != 32 || memcmp(request.spki_sha256.p, match->spki, 32) != 0 ||
+	        (match->id[0] != '\0' && request.created_at < match->created_at))
+		return CS_OK;
+	snprintf(match->id, sizeof(match->id), "%s", object->id);
+	match->created_at = request.created_at;
+	return CS_OK;
+}
+
+static enum cs_err open_request(struct vault *self, const char *id, struct cs_buf *out)
+{
+	CS_AUTO(cs_arena_free) struct cs_arena *arena = NULL;
+	CS_AUTO(p12_content_free) struct p12_content content = { 0 };
+	struct wire_object object;
+	struct wire_request request;
+
+	CS_TRY(cs_arena_new(BUNDLE_ARENA, &arena));
+	CS_TRY(state_get(self->state, OBJECT_REQUEST, id, arena, &object));
+	CS_TRY(wire_decode(&wire_request_type, object.payload, arena, &request));
+	CS_TRY(unseal(self, id, request.secret_epoch, request.version, request.sealed, &content));
+	if (content.key_count != 1)
+		return CS_ECORRUPT;
+	return cs_buf_add(out, content.keys[0].p, content.keys[0].n);
+}
+
+enum cs_err vault_request_key(
+        struct vault *self, struct cs_bytes leaf, char *id, struct cs_buf *out)
+{
+	CS_AUTO(pki_cert_free) struct pki_cert *cert = NULL;
+	struct match match = { .spki = NULL };
+
+	id[0] = '\0';
+	CS_TRY(pki_cert_read(leaf, &cert));
+	match.spki = cert->spki_sha256;
+	CS_TRY(vault_attach(self));
+	CS_TRY(state_each(self->state, OBJECT_REQUEST, "", match_request, &match));
+	if (match.id[0] == '\0')
+		return CS_ENOKEY;
+	memcpy(id, match.id, sizeof(match.id));
+	return open_request(self, id, out);
 }
 
 void vault_free(struct vault **self)

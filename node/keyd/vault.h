@@ -24,6 +24,10 @@ CS_MUST enum cs_err vault_key(struct vault *self, const char *id, struct signkey
  * numbers to WRAPPED. */
 CS_MUST enum cs_err vault_open(
         struct vault *self, const char *id, struct signkey **out, struct cs_buf *wrapped);
+/* The key of the newest open request whose public key is that of LEAF: PKCS#8 appended to OUT, its
+ * id into ID (CS_ID_MAX + 1). CS_ENOKEY: there is none. */
+CS_MUST enum cs_err vault_request_key(
+        struct vault *self, struct cs_bytes leaf, char *id, struct cs_buf *out);
 /* The newest cluster secret. CS_ELOCKED. */
 CS_MUST enum cs_err vault_newest(struct vault *self, uint32_t *epoch, const uint8_t **secret);
 uint32_t vault_epoch(const struct vault *self); /* newest held; 0: locked */

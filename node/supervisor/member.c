@@ -23,6 +23,7 @@ const struct member_link member_links[] = {
 	{ KIND_ADMIN, KIND_REPLICATOR, "replicator", "admin" },
 	{ KIND_PROBER, KIND_REPLICATOR, "replicator", "prober" },
 	{ KIND_IMPORT, KIND_ADMIN, "admin", "import" },
+	{ KIND_ADMIN, KIND_KEYD, "keyd", "admin" },
 };
 const size_t member_link_count = CS_COUNT(member_links);
 

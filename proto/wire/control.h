@@ -203,7 +203,8 @@ WIRE_STRUCT(door, WIRE_DOOR);
 #define WIRE_DOOR_REPLY(F) F(u32, status, 0) F(text, body, 100000) F(bytes, file, CS_EXPORT_MAX)
 WIRE_STRUCT(door_reply, WIRE_DOOR_REPLY);
 
-/* import -> keyd: key, leaf and chain that belong together; keyd checks that and seals them. */
+/* import -> keyd: key, leaf and chain that belong together; keyd checks that and seals them. pkcs8
+ * empty: the key is that of an open request, which keyd looks for. */
 #define WIRE_SEAL(F)                                                                               \
 	F(u64, tag, 0)                                                                             \
 	F(bytes, pkcs8, CS_KEY_MAX)                                                                \
@@ -216,7 +217,8 @@ WIRE_STRUCT(seal, WIRE_SEAL);
 	F(text, error, 32)                                                                         \
 	F(text, id, CS_ID_MAX)                                                                     \
 	F(msg, bundle, bundle)                                                                     \
-	F(text, reason, CS_TEXT_MAX) /* a sentence, with error */
+	F(text, reason, CS_TEXT_MAX) /* a sentence, with error */                                  \
+	F(text, csr, CS_ID_MAX) /* the open request whose key it was; "" */
 WIRE_STRUCT(sealed, WIRE_SEALED);
 
 /* import -> admin: what was found in the upload, with no private byte. -> DOOR_REPLY */
@@ -234,7 +236,8 @@ WIRE_STRUCT(finding, WIRE_FINDING); /* one object of the upload: what it was, an
 	F(blobs, cas, CS_DER_MAX) /* CA certificates that are not of the chain */                  \
 	F(list, findings, finding)                                                                 \
 	F(text, error, 32) /* why nothing can be taken */                                          \
-	F(text, reason, CS_TEXT_MAX)
+	F(text, reason, CS_TEXT_MAX)                                                               \
+	F(text, csr, CS_ID_MAX) /* the open request that this is the reply to; "" */
 WIRE_STRUCT(submit, WIRE_SUBMIT);
 
 /* import -> admin: may VERB be done, with what is recorded before? epoch: of the secret that a
@@ -280,3 +283,32 @@ WIRE_STRUCT(key_order, WIRE_KEY_ORDER);
 #define WIRE_KEY_DONE(F)                                                                           \
 	F(u64, tag, 0) F(text, error, 32) F(text, reason, CS_TEXT_MAX) F(u32, epoch, 0)
 WIRE_STRUCT(key_done, WIRE_KEY_DONE);
+/* Admin -> keyd: make a key (or take that of a certificate) and a certificate request or a
+ * self-signed certificate. keyd encodes the fields itself, and signs nothing else. key:
+ * pki_keyspec_name, "" with same_key. */
+#define WIRE_MINT(F)                                                                               \
+	F(u64, tag, 0)                                                                             \
+	F(flag, self_signed, 0)                                                                    \
+	F(text, key, 16)                                                                           \
+	F(text, same_key, CS_ID_MAX) /* bundle id, "" = a new key */                               \
+	F(text, name, CS_FRIENDLY_MAX)                                                             \
+	F(text, country, 8)                                                                        \
+	F(text, state, CS_SUBJECT_MAX)                                                             \
+	F(text, locality, CS_SUBJECT_MAX)                                                          \
+	F(text, organization, CS_SUBJECT_MAX)                                                      \
+	F(text, unit, CS_SUBJECT_MAX)                                                              \
+	F(text, common_name, CS_SUBJECT_MAX)                                                       \
+	F(texts, dns, CS_NAME_MAX)                                                                 \
+	F(blobs, ip, 16)                                                                           \
+	F(u64, not_before, 0) /* of a self-signed one; Unix seconds */                             \
+	F(u64, not_after, 0)
+WIRE_STRUCT(mint, WIRE_MINT);
+/* request or bundle, as asked; created_at and created_by of the request are left to admin. */
+#define WIRE_MINTED(F)                                                                             \
+	F(u64, tag, 0)                                                                             \
+	F(text, error, 32)                                                                         \
+	F(text, reason, CS_TEXT_MAX)                                                               \
+	F(text, id, CS_ID_MAX)                                                                     \
+	F(msg, request, request)                                                                   \
+	F(msg, bundle, bundle)
+WIRE_STRUCT(minted, WIRE_MINTED);

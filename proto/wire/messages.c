@@ -72,6 +72,9 @@ TYPE(activation, WIRE_ACTIVATION)
 #define SELF syncset
 TYPE(syncset, WIRE_SYNCSET)
 #undef SELF
+#define SELF request
+TYPE(request, WIRE_REQUEST)
+#undef SELF
 #define SELF floor
 TYPE(floor, WIRE_FLOOR)
 #undef SELF
@@ -240,6 +243,12 @@ TYPE(key_order, WIRE_KEY_ORDER)
 #define SELF key_done
 TYPE(key_done, WIRE_KEY_DONE)
 #undef SELF
+#define SELF mint
+TYPE(mint, WIRE_MINT)
+#undef SELF
+#define SELF minted
+TYPE(minted, WIRE_MINTED)
+#undef SELF
 
 static const struct wire_type *const all[] = {
 	&wire_position_type,
@@ -311,6 +320,9 @@ static const struct wire_type *const all[] = {
 	&wire_taken_out_type,
 	&wire_key_order_type,
 	&wire_key_done_type,
+	&wire_request_type,
+	&wire_mint_type,
+	&wire_minted_type,
 };
 
 enum cs_err wire_self_check(void)

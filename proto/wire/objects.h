@@ -9,7 +9,7 @@ enum object_kind {
 	OBJECT_BUNDLE = 1, /* id = bundle id; immutable: leaf, chain and sealed PKCS#12 */
 	OBJECT_CERTIFICATE = 2, /* id = bundle id; its life: friendly name, state, successor */
 	OBJECT_CA = 3, /* a CA certificate of the pool; id = SHA-256 prefix */
-	OBJECT_REQUEST = 4, /* an open certificate request (later) */
+	OBJECT_REQUEST = 4, /* an open certificate request; id = its fingerprint */
 	OBJECT_DEFAULT = 5, /* id "*" for the cluster, or "node:NAME" */
 	OBJECT_CHAIN = 6, /* chain choice of one certificate (later) */
 	OBJECT_NODE = 7, /* id = node name */
@@ -146,6 +146,21 @@ WIRE_STRUCT(activation, WIRE_ACTIVATION);
 
 #define WIRE_SYNCSET(F) F(texts, backups, CS_ID_MAX)
 WIRE_STRUCT(syncset, WIRE_SYNCSET);
+
+/* An open certificate request; id = SHA-1 of the CSR, 40 hex digits. sealed: PKCS#12 with the key
+ * alone under the bundle passphrase of this id, so that every node with the secret can finish it.
+ */
+#define WIRE_REQUEST(F)                                                                            \
+	F(text, name, CS_FRIENDLY_MAX) /* friendly name of the certificate to come */              \
+	F(u32, version, 0)                                                                         \
+	F(u32, secret_epoch, 0)                                                                    \
+	F(bytes, csr, CS_DER_MAX) /* PKCS#10 */                                                    \
+	F(bytes, spki_sha256, 32)                                                                  \
+	F(bytes, sealed, CS_OBJECT_MAX)                                                            \
+	F(text, same_key, CS_ID_MAX) /* certificate whose key it is; "" for a new one */           \
+	F(u64, created_at, 0) /* Unix seconds */                                                   \
+	F(text, created_by, CS_ID_MAX)
+WIRE_STRUCT(request, WIRE_REQUEST);
 
 #define WIRE_FLOOR(F) F(u64, seq, 0)
 WIRE_STRUCT(floor, WIRE_FLOOR);

@@ -16,7 +16,7 @@
 	X(probe_round, 75) X(probed, 76)                                                           \
 	X(door, 80) X(door_reply, 81) X(seal, 82) X(sealed, 83) X(submit, 84)              \
 	X(permit, 85) X(permitted, 86) X(take_out, 87) X(taken_out, 88) X(key_order, 89)           \
-	X(key_done, 90)
+	X(key_done, 90) X(mint, 110) X(minted, 111)
 /* clang-format on */
 
 #define WIRE_PACKET_ENUM(name, number) PACKET_##name = number,

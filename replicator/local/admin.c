@@ -94,21 +94,39 @@ void admin_wait(
 
 /* --- SINCE --- */
 
-/* The sealed half of a bundle never comes near admin. */
+static enum cs_err strip_bundle(
+        const struct wire_object *in, struct cs_arena *arena, struct cs_buf *out)
+{
+	struct wire_bundle bundle;
+
+	CS_TRY(wire_decode(&wire_bundle_type, in->payload, arena, &bundle));
+	bundle.sealed = (struct cs_bytes){ NULL, 0 };
+	return wire_encode(&wire_bundle_type, &bundle, out);
+}
+
+static enum cs_err strip_request(
+        const struct wire_object *in, struct cs_arena *arena, struct cs_buf *out)
+{
+	struct wire_request request;
+
+	CS_TRY(wire_decode(&wire_request_type, in->payload, arena, &request));
+	request.sealed = (struct cs_bytes){ NULL, 0 };
+	return wire_encode(&wire_request_type, &request, out);
+}
+
+/* The sealed half of a bundle or request never comes near admin. */
 static enum cs_err strip(
         const struct wire_object *in, struct cs_arena *arena, struct wire_object *out)
 {
 	CS_AUTO(cs_buf_free) struct cs_buf buf = cs_buf_new(CS_OBJECT_MAX);
-	struct wire_bundle bundle;
 
 	*out = *in;
 	if (in->kind == OBJECT_SECRET)
 		out->payload = (struct cs_bytes){ NULL, 0 };
-	if (in->kind != OBJECT_BUNDLE || in->tombstone)
+	if ((in->kind != OBJECT_BUNDLE && in->kind != OBJECT_REQUEST) || in->tombstone)
 		return CS_OK;
-	CS_TRY(wire_decode(&wire_bundle_type, in->payload, arena, &bundle));
-	bundle.sealed = (struct cs_bytes){ NULL, 0 };
-	CS_TRY(wire_encode(&wire_bundle_type, &bundle, &buf));
+	CS_TRY(in->kind == OBJECT_BUNDLE ? strip_bundle(in, arena, &buf)
+	                                 : strip_request(in, arena, &buf));
 	uint8_t *copy = cs_arena_take(arena, buf.n + 1);
 	if (copy == NULL)
 		return CS_ENOMEM;

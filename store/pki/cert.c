@@ -58,7 +58,7 @@ static enum cs_err keep(const char *text, const char **out)
 
 /* A distinguished name as text. UTF-8 where it is harmless, else every byte above 0x7f escaped,
  * else a dump. */
-static enum cs_err name_text(struct cs_arena *arena, const X509_NAME *name, const char **out)
+enum cs_err pki_part_name(struct cs_arena *arena, const X509_NAME *name, const char **out)
 {
 	static const unsigned long forms[] = {
 		XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB,
@@ -113,7 +113,7 @@ static enum cs_err read_name(struct cs_arena *arena, const X509_NAME *name, cons
 	if (name == NULL || X509_NAME_get0_der(name, &p, &n) != 1)
 		return CS_EMALFORMED;
 	CS_TRY(copy(arena, (struct cs_bytes){ p, n }, der));
-	CS_TRY(name_text(arena, name, text));
+	CS_TRY(pki_part_name(arena, name, text));
 	return name_cn(arena, name, cn);
 }
 
@@ -153,20 +153,20 @@ static enum pki_key curve_of(EVP_PKEY *key)
 	return PKI_KEY_OTHER;
 }
 
-static void read_key(X509 *x, struct pki_cert *cert)
+void pki_part_key(EVP_PKEY *key, enum pki_key *kind, uint32_t *bits)
 {
-	EVP_PKEY *key = X509_get0_pubkey(x);
-
+	*kind = PKI_KEY_OTHER;
+	*bits = 0;
 	if (key == NULL)
 		return; /* a type that this OpenSSL does not know */
-	const int bits = EVP_PKEY_get_bits(key);
-	cert->key_bits = bits > 0 ? (uint32_t)bits : 0;
+	const int n = EVP_PKEY_get_bits(key);
+	*bits = n > 0 ? (uint32_t)n : 0;
 	if (EVP_PKEY_is_a(key, "RSA"))
-		cert->key = PKI_KEY_RSA;
+		*kind = PKI_KEY_RSA;
 	if (EVP_PKEY_is_a(key, "ED25519"))
-		cert->key = PKI_KEY_ED25519;
+		*kind = PKI_KEY_ED25519;
 	if (EVP_PKEY_is_a(key, "EC"))
-		cert->key = curve_of(key);
+		*kind = curve_of(key);
 }
 
 static enum cs_err read_spki(X509 *x, uint8_t out[32])
@@ -246,12 +246,14 @@ static enum cs_err read_ip(
 	return keep(cs_arena_text(arena, shown, strlen(shown)), text);
 }
 
-static enum cs_err read_san(struct cs_arena *arena, X509 *x, struct pki_cert *cert)
+enum cs_err pki_part_names(
+        struct cs_arena *arena, const STACK_OF(X509_EXTENSION) * list, struct pki_part_names *out)
 {
 	int found = 0;
 
+	*out = (struct pki_part_names){ 0 };
 	CS_AUTO(ossl_names_free)
-	GENERAL_NAMES *san = X509_get_ext_d2i(x, NID_subject_alt_name, &found, NULL);
+	GENERAL_NAMES *san = X509V3_get_d2i(list, NID_subject_alt_name, &found, NULL);
 	if (san == NULL && found != -1) /* there, yet unreadable or twice */
 		return CS_EMALFORMED;
 	const int n = san != NULL ? sk_GENERAL_NAME_num(san) : 0;
@@ -266,16 +268,29 @@ static enum cs_err read_san(struct cs_arena *arena, X509 *x, struct pki_cert *ce
 	for (int i = 0; i < n; i++) {
 		const GENERAL_NAME *g = sk_GENERAL_NAME_value(san, i);
 		if (g->type == GEN_DNS)
-			CS_TRY(read_dns(arena, ossl_bytes(g->d.dNSName), &dns[cert->dns_count++]));
+			CS_TRY(read_dns(arena, ossl_bytes(g->d.dNSName), &dns[out->dns_count++]));
 		if (g->type != GEN_IPADD)
 			continue;
-		CS_TRY(read_ip(arena, ossl_bytes(g->d.iPAddress), &ip[cert->ip_count],
-		        &ip_text[cert->ip_count]));
-		cert->ip_count++;
+		CS_TRY(read_ip(arena, ossl_bytes(g->d.iPAddress), &ip[out->ip_count],
+		        &ip_text[out->ip_count]));
+		out->ip_count++;
 	}
-	cert->dns = dns;
-	cert->ip = ip;
-	cert->ip_text = ip_text;
+	out->dns = dns;
+	out->ip = ip;
+	out->ip_text = ip_text;
+	return CS_OK;
+}
+
+static enum cs_err read_san(struct cs_arena *arena, X509 *x, struct pki_cert *cert)
+{
+	struct pki_part_names names;
+
+	CS_TRY(pki_part_names(arena, X509_get0_extensions(x), &names));
+	cert->dns = names.dns;
+	cert->dns_count = names.dns_count;
+	cert->ip = names.ip;
+	cert->ip_text = names.ip_text;
+	cert->ip_count = names.ip_count;
 	return CS_OK;
 }
 
@@ -293,7 +308,7 @@ static enum cs_err fill(struct cs_arena *arena, X509 *x, struct cs_bytes der, st
 	CS_TRY(read_serial(arena, x, &cert->serial));
 	CS_TRY(read_spki(x, cert->spki_sha256));
 	CS_TRY(read_signature(arena, x, cert));
-	read_key(x, cert);
+	pki_part_key(X509_get0_pubkey(x), &cert->key, &cert->key_bits);
 	read_flags(x, cert);
 	CS_TRY(cert_read_extras(arena, x, cert));
 	CS_TRY(copy(arena, ossl_bytes(X509_get0_subject_key_id(x)), &cert->ski));

@@ -23,6 +23,10 @@ CS_MUST enum cs_err p12_write(struct cs_bytes leaf, struct cs_bytes pkcs8,
         const struct cs_bytes *chain, size_t chain_count, const char *name, const char *passphrase,
         enum p12_strength strength, struct cs_buf *out);
 
+/* The same of a key alone: it waits for its certificate. */
+CS_MUST enum cs_err p12_seal_key(
+        struct cs_bytes pkcs8, const char *name, const char *passphrase, struct cs_buf *out);
+
 /* What came out of a PKCS#12. keys: PKCS#8 DER, one after the other; all buffers are wiped when
  * freed. */
 struct p12_content {

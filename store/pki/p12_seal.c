@@ -184,3 +184,22 @@ enum cs_err p12_seal(struct cs_bytes leaf, struct cs_bytes pkcs8, const struct c
 {
 	return p12_write(leaf, pkcs8, chain, chain_count, name, passphrase, P12_SEALED, out);
 }
+
+enum cs_err p12_seal_key(
+        struct cs_bytes pkcs8, const char *name, const char *passphrase, struct cs_buf *out)
+{
+	char shown[CS_FRIENDLY_MAX + 1];
+
+	if (pkcs8.n > CS_KEY_MAX)
+		return CS_ETOOBIG;
+	if (!cs_text_ok(name, CS_FRIENDLY_MAX))
+		return CS_EMALFORMED;
+	bmp_only(name, shown);
+	CS_AUTO(ossl_pkey_free) EVP_PKEY *key = pkey_of(pkcs8);
+	if (key == NULL)
+		return CS_EMALFORMED;
+	CS_AUTO(ossl_p12_free)
+	PKCS12 *p12 = PKCS12_create_ex(passphrase, shown[0] != '\0' ? shown : NULL, key, NULL, NULL,
+	        NID_aes_256_cbc, NID_aes_256_cbc, ROUNDS, ROUNDS, 0, NULL, NULL);
+	return p12 != NULL ? append(p12, out) : CS_ECRYPTO;
+}

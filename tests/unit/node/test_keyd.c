@@ -52,19 +52,23 @@ static void child(int control)
 {
 	struct role role = { .control = control };
 	struct vault *vault = NULL;
+	struct keymill *mill = NULL;
 	struct keyd *keyd = NULL;
 
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	enum cs_err rc = vault_new(t.dir, "p1", MAP_SIZE, &t.key, &vault);
+	if (rc == CS_OK)
+		rc = keymill_new(&mill);
 	lock_memory_so_far();
 	if (rc == CS_OK)
 		rc = sandbox_seccomp(SANDBOX_OPENS);
 	if (rc == CS_OK || rc == CS_EUNSUPPORTED)
-		rc = keyd_new(&role, vault, true, &keyd);
+		rc = keyd_new(&role, vault, mill, true, &keyd);
 	if (rc == CS_OK)
 		rc = keyd_run(keyd);
 	keyd_free(&keyd);
+	keymill_free(&mill);
 	vault_free(&vault);
 	_exit(rc == CS_OK ? 0 : 1);
 }
