@@ -12,14 +12,13 @@
 #define SAN_ROOM (3 * CS_NAMES_MAX)
 #define BACKDATE_S 300 /* clients whose clock is a little behind */
 
-static enum cs_err note(struct call *call, struct draft *self, const char *code, const char *text)
+static enum cs_err note(struct draft *self, const char *code, const char *text)
 {
 	if (text == NULL)
 		return CS_ENOMEM;
 	if (self->note_count == DRAFT_NOTES_MAX)
 		return CS_OK;
 	self->notes[self->note_count++] = (struct draft_note){ code, text };
-	(void)call;
 	return CS_OK;
 }
 
@@ -93,7 +92,7 @@ static enum cs_err suffix_note(struct gather *g, const char *name)
 
 	if (suffix == PKI_SUFFIX_NONE)
 		return CS_OK;
-	return note(g->call, g->draft, "public-suffix",
+	return note(g->draft, "public-suffix",
 	        cs_arena_printf(g->call->arena,
 	                suffix == PKI_SUFFIX_PUBLIC
 	                        ? "%s stands under a public suffix: no CA signs it"
@@ -107,7 +106,7 @@ static enum cs_err add_name(struct gather *g, const char *text, bool first)
 
 	const enum cs_err rc = pki_hostin(text, name, reason, sizeof(reason));
 	if (rc == CS_EMALFORMED && g->copied)
-		return note(g->call, g->draft, "not-copied",
+		return note(g->draft, "not-copied",
 		        cs_arena_printf(g->call->arena, "not copied: %s", reason));
 	if (rc == CS_EMALFORMED)
 		return reply_fail(&g->call->reply, CS_EMALFORMED, "", "san: %s", reason);
@@ -166,7 +165,7 @@ static enum cs_err common_name_first(struct gather *g)
 	CS_TRY(add_name(g, cn, true));
 	if (there)
 		return CS_OK;
-	return note(g->call, g->draft, "cn-first",
+	return note(g->draft, "cn-first",
 	        cs_arena_printf(g->call->arena,
 	                "the common name is a host name: %s is the first alternative name too",
 	                name));
@@ -200,7 +199,7 @@ static enum cs_err read_subject(struct call *call, const struct pki_cert *from, 
 	if (from != NULL)
 		CS_TRY(pki_subject_read(from->subject_der, call->arena, s, &others));
 	if (others)
-		CS_TRY(note(call, out, "not-copied",
+		CS_TRY(note(out, "not-copied",
 		        "the subject has fields that a request of ours cannot carry; they are left "
 		        "out"));
 	s->country = arg_text(call->args, "country", s->country);

@@ -1,6 +1,7 @@
 /* node/admin/routes_requests.c: certificate requests: list, show, create, cancel. Installing the
  * reply is an import. */
 #include <string.h>
+#include <strings.h>
 #include "node/admin/draft.h"
 #include "node/admin/routes.h"
 #include "node/admin/views.h"
@@ -11,7 +12,7 @@ const struct arg_field fields_request_create[] = { DRAFT_ARGS, { NULL, 0, 0 } };
 
 static bool hex(const char *text)
 {
-	return text[strspn(text, "0123456789abcdef")] == '\0';
+	return text[strspn(text, "0123456789abcdefABCDEF")] == '\0';
 }
 
 enum cs_err route_find_request(
@@ -25,7 +26,7 @@ enum cs_err route_find_request(
 	*out = NULL;
 	for (size_t i = 0; i < n; i++) {
 		const struct wire_request *request = all[i]->body;
-		if (!(prefix && strncmp(all[i]->id, text, len) == 0) &&
+		if (!(prefix && strncasecmp(all[i]->id, text, len) == 0) &&
 		        strcmp(request->name, text) != 0)
 			continue;
 		*out = all[i];

@@ -214,17 +214,16 @@ static enum cs_err find_answered(
         struct call *call, const struct wire_submit *in, const struct mirror_object **out)
 {
 	CS_AUTO(pki_cert_free) struct pki_cert *leaf = NULL;
-	const char *named = arg_text(call->args, "csr", "");
+	const char *named = arg_text(call->args, "csr", ""), *csr = in->csr != NULL ? in->csr : "";
 
 	*out = NULL;
 	if (named[0] == '\0') {
-		*out = in->csr[0] != '\0' ? mirror_get(call->mirror, OBJECT_REQUEST, in->csr)
-		                          : NULL;
-		if (in->csr[0] == '\0' || *out != NULL ||
+		*out = csr[0] != '\0' ? mirror_get(call->mirror, OBJECT_REQUEST, csr) : NULL;
+		if (csr[0] == '\0' || *out != NULL ||
 		        mirror_get(call->mirror, OBJECT_BUNDLE, in->id) != NULL)
 			return CS_OK;
 		return reply_fail(&call->reply, CS_ENOTFOUND, "certspan csr list",
-		        "request %s was cancelled meanwhile", in->csr);
+		        "request %s was cancelled meanwhile", csr);
 	}
 	CS_TRY(route_find_request(call, named, out));
 	CS_TRY(pki_cert_read(in->bundle->leaf, &leaf));

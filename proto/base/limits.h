@@ -17,8 +17,7 @@
 #define CS_CHAIN_MAX 16 /* certificates of a chain, leaf not counted */
 #define CS_KEY_MAX (8u << 10) /* one PKCS#8 key */
 #define CS_NAMES_MAX 1024 /* names of one certificate */
-#define CS_REQUEST_NAMES_MAX 100 /* names that one request or self-signed certificate may ask for  \
-	                          */
+#define CS_REQUEST_NAMES_MAX 100 /* names that a request may ask for */
 #define CS_SUBJECT_MAX 512 /* one field of a subject, UTF-8: 128 characters of 4 bytes */
 #define CS_REQUESTS_MAX 256 /* open certificate requests of a cluster */
 #define CS_KDF_ITERATIONS_MAX 5000000 /* as the JDK; notes/security.md section 6 */

@@ -44,6 +44,16 @@ static enum cs_err check(
 	return CS_OK;
 }
 
+/* Of ASCII nothing but letters, digits, '-' and '.': libidn2 drops some of the rest in silence. */
+static bool written_ok(const char *text)
+{
+	for (const char *c = text; *c != '\0'; c++)
+		if ((uint8_t)*c < 0x80 && *c != '-' && *c != '.' && !(*c >= '0' && *c <= '9') &&
+		        !((*c | 0x20) >= 'a' && (*c | 0x20) <= 'z'))
+			return false;
+	return true;
+}
+
 enum cs_err pki_hostin(const char *text, char *out, char *reason, size_t size)
 {
 	const bool wildcard = strncmp(text, "*.", 2) == 0;
@@ -51,7 +61,7 @@ enum cs_err pki_hostin(const char *text, char *out, char *reason, size_t size)
 	CS_AUTO(alabel_free) char *ascii = NULL;
 
 	out[0] = '\0';
-	if (!cs_text_ok(text, WRITTEN_MAX))
+	if (!cs_text_ok(text, WRITTEN_MAX) || !written_ok(rest))
 		return refuse(reason, size, text, "it is no host name");
 	const int rc = idn2_to_ascii_8z(
 	        rest, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL | IDN2_USE_STD3_ASCII_RULES);

@@ -199,7 +199,6 @@ enum cs_err p12_seal_key(
 	if (key == NULL)
 		return CS_EMALFORMED;
 	CS_AUTO(ossl_p12_free)
-	PKCS12 *p12 = PKCS12_create_ex(passphrase, shown[0] != '\0' ? shown : NULL, key, NULL, NULL,
-	        NID_aes_256_cbc, NID_aes_256_cbc, ROUNDS, ROUNDS, 0, NULL, NULL);
+	PKCS12 *p12 = create(key, NULL, NULL, shown, passphrase, &strengths[P12_SEALED]);
 	return p12 != NULL ? append(p12, out) : CS_ECRYPTO;
 }

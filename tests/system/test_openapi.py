@@ -102,7 +102,7 @@ def test_the_server_answers_as_described(shared, path, method):
     code, doc = call(shared.p1, method.upper(), real + query, body)
     assert list(complaints(doc, schema_of(path, method, code))) == [], doc
     if method == "get":
-        assert code == 200, doc
+        assert code == (404 if "{request}" in path else 200), doc  # no request is open in this cluster
 
 
 def test_errors_are_described_too(shared):

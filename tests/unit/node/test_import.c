@@ -54,7 +54,7 @@ static int mint(void **state)
 /* What the admin process was told, kept until the next run. */
 static struct {
 	size_t submits, seals;
-	char error[40], reason[CS_TEXT_MAX], id[40];
+	char error[40], reason[CS_TEXT_MAX], id[40], csr[48];
 	size_t cas, findings;
 	bool bundle;
 	uint32_t status;
@@ -83,6 +83,8 @@ static void importer(int keyd, int admin, const struct wire_door *door, int out)
 	_exit(rc);
 }
 
+static bool open_request; /* keyd has one that fits any certificate */
+
 static void play_keyd(int fd)
 {
 	CS_AUTO(wire_packet_free) struct wire_packet packet = { 0 };
@@ -91,9 +93,14 @@ static void play_keyd(int fd)
 		return;
 	const struct wire_seal *seal = packet.body;
 	const struct wire_bundle bundle = { 1, 1, seal->leaf, seal->chain, cs_bytes_of("sealed") };
-	const struct wire_sealed sealed = { seal->tag, "", "0123456789abcdef", &bundle, "" };
+	const bool taken = seal->pkcs8.n > 0 || open_request;
+	const struct wire_sealed sealed = { .tag = seal->tag,
+		.error = taken ? "" : "CS_ENOKEY",
+		.id = taken ? "0123456789abcdef" : "",
+		.bundle = taken ? &bundle : NULL,
+		.reason = taken ? "" : "no open request",
+		.csr = seal->pkcs8.n == 0 && taken ? "c5" : "" };
 	seen.seals++;
-	assert_true(seal->pkcs8.n > 0);
 	assert_int_equal(channel_send(fd, PACKET_sealed, &sealed, -1), CS_OK);
 }
 
@@ -111,6 +118,7 @@ static void play_admin(int fd)
 	snprintf(seen.id, sizeof(seen.id), "%s", submit->id);
 	seen.cas = submit->cas.n;
 	seen.findings = submit->findings.n;
+	snprintf(seen.csr, sizeof(seen.csr), "%s", submit->csr);
 	seen.bundle = submit->bundle != NULL;
 	assert_int_equal(submit->uid, 1000);
 	assert_string_equal(submit->options, "{\"stage\":true}");
@@ -229,18 +237,19 @@ static void what_cannot_be_taken_is_told_with_its_reason(void **state)
 	const struct {
 		struct wire_upload file;
 		const char *passphrase, *error;
+		size_t seals;
 	} table[] = {
-		{ { "a.p12", good }, "wrong", "CS_EPASSPHRASE" },
-		{ { "a.p12", { good.p, good.n - 1 } }, PASS, NULL },
-		{ { "a.crt", { a.der, a.der_len } }, NULL, "CS_ENOKEY" },
-		{ { "empty", { NULL, 0 } }, NULL, "CS_EEMPTY" },
+		{ { "a.p12", good }, "wrong", "CS_EPASSPHRASE", 0 },
+		{ { "a.p12", { good.p, good.n - 1 } }, PASS, NULL, 0 },
+		{ { "a.crt", { a.der, a.der_len } }, NULL, "CS_ENOKEY", 1 },
+		{ { "empty", { NULL, 0 } }, NULL, "CS_EEMPTY", 0 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < CS_COUNT(table); i++) {
 		run(&table[i].file, 1, table[i].passphrase);
 		assert_int_equal(seen.exit, CS_OK);
-		assert_int_equal(seen.seals, 0);
+		assert_int_equal(seen.seals, table[i].seals);
 		assert_int_equal(seen.submits, 1);
 		assert_false(seen.bundle);
 		assert_true(seen.error[0] != '\0' && seen.reason[0] != '\0');
@@ -248,6 +257,18 @@ static void what_cannot_be_taken_is_told_with_its_reason(void **state)
 			assert_string_equal(seen.error, table[i].error);
 	}
 	drop(good);
+}
+
+static void a_certificate_alone_may_answer_a_request(void **state)
+{
+	(void)state;
+	open_request = true;
+	run(&(struct wire_upload){ "a.crt", { a.der, a.der_len } }, 1, NULL);
+	open_request = false;
+	assert_int_equal(seen.exit, CS_OK);
+	assert_string_equal(seen.error, "");
+	assert_string_equal(seen.csr, "c5");
+	assert_true(seen.bundle);
 }
 
 static void a_ca_certificate_alone_is_welcome(void **state)
@@ -330,6 +351,7 @@ int main(void)
 		cmocka_unit_test(an_old_pkcs12_opens_in_the_cage),
 		cmocka_unit_test(several_certificates_are_submitted_each),
 		cmocka_unit_test(what_cannot_be_taken_is_told_with_its_reason),
+		cmocka_unit_test(a_certificate_alone_may_answer_a_request),
 		cmocka_unit_test(a_ca_certificate_alone_is_welcome),
 		cmocka_unit_test(the_cage_holds),
 		cmocka_unit_test(endless_work_is_ended),

@@ -25,6 +25,7 @@
 #include "proto/wire/control.h"
 #include "proto/wire/sign.h"
 #include "store/pki/cert.h"
+#include "store/pki/csr.h"
 #include "store/pki/p12.h"
 #include "tests/unit/fixture.h"
 
@@ -35,7 +36,7 @@ static struct {
 	char dir[64], state_dir[80];
 	struct keyd_key key;
 	uint8_t secret[32];
-	int control, edge, replicator, import;
+	int control, edge, replicator, import, admin;
 	pid_t pid;
 	struct state *state;
 	struct fx_cert ec, rsa;
@@ -107,6 +108,7 @@ static int start(void **state)
 	t.edge = hand_over("edge");
 	t.replicator = hand_over("replicator");
 	t.import = hand_over("import");
+	t.admin = hand_over("admin");
 	return 0;
 }
 
@@ -245,6 +247,134 @@ static void uploads_are_sealed(void **state)
 	seal_and_store(&t.rsa, t.rsa_id);
 	expect_seal_error(&t.ec, &other, "CS_EMISMATCH");
 	expect_seal_error(&ed, &ed, "CS_EUNSUPPORTED");
+}
+
+static struct wire_mint mint_for(const char *const *dns)
+{
+	return (struct wire_mint){ .tag = 9,
+		.key = "P-256",
+		.same_key = "",
+		.name = "n",
+		.country = "US",
+		.state = "",
+		.locality = "",
+		.organization = "",
+		.unit = "",
+		.common_name = "a title",
+		.dns = { dns, 1 } };
+}
+
+static const struct wire_minted *ask_mint(const struct wire_mint *mint, struct wire_packet *packet)
+{
+	assert_int_equal(channel_send(t.admin, PACKET_mint, mint, -1), CS_OK);
+	assert_int_equal(channel_receive_wait(t.admin, soon(), packet, NULL), CS_OK);
+	assert_int_equal(packet->id, PACKET_minted);
+	const struct wire_minted *minted = packet->body;
+	assert_int_equal(minted->tag, 9);
+	return minted;
+}
+
+/* The request's own public key under a certificate, as a CA would return it. */
+static void expect_reply_to_be_sealed(const struct wire_minted *minted, const char *const *dns)
+{
+	CS_AUTO(wire_packet_free) struct wire_packet packet = { 0 };
+	CS_AUTO(p12_content_free) struct p12_content content = { 0 };
+	CS_AUTO(cs_buf_free) struct cs_buf leaf = cs_buf_new(CS_DER_MAX);
+	const struct pki_fields fields = { { "", "", "", "", "", "" }, dns, 1, NULL, 0 };
+	char passphrase[44];
+
+	assert_int_equal(p12_bundle_passphrase(t.secret, minted->id, 1, passphrase), CS_OK);
+	assert_int_equal(p12_open(minted->request->sealed, passphrase, false, &content), CS_OK);
+	const uint8_t *p = content.keys[0].p;
+	EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &p, (long)content.keys[0].n);
+	assert_int_equal(pki_selfsigned_make(&fields, key, 1000, 2000, &leaf), CS_OK);
+	EVP_PKEY_free(key);
+	const struct wire_seal seal = { .tag = 7, .leaf = cs_buf_view(&leaf), .name = "a" };
+	assert_int_equal(channel_send(t.import, PACKET_seal, &seal, -1), CS_OK);
+	assert_int_equal(channel_receive_wait(t.import, soon(), &packet, NULL), CS_OK);
+	const struct wire_sealed *sealed = packet.body;
+	assert_string_equal(sealed->error, "");
+	assert_string_equal(sealed->csr, minted->id);
+	assert_non_null(sealed->bundle);
+}
+
+static void a_request_waits_for_its_reply(void **state)
+{
+	static const char *const dns[] = { "*.example.com" };
+	CS_AUTO(wire_packet_free) struct wire_packet packet = { 0 };
+	CS_AUTO(pki_csr_free) struct pki_csr csr = { .subject = "" };
+	const struct wire_mint mint = mint_for(dns);
+
+	(void)state;
+	const struct wire_minted *minted = ask_mint(&mint, &packet);
+	assert_string_equal(minted->error, "");
+	assert_non_null(minted->request);
+	assert_int_equal(pki_csr_read(minted->request->csr, &csr), CS_OK);
+	assert_string_equal(csr.fingerprint, minted->id);
+	assert_string_equal(csr.subject, "CN=a title,C=US");
+	assert_string_equal(csr.dns[0], dns[0]);
+	commit_object(OBJECT_REQUEST, minted->id, &wire_request_type, minted->request);
+	expect_reply_to_be_sealed(minted, dns);
+}
+
+static void a_self_signed_certificate_is_a_bundle(void **state)
+{
+	static const char *const dns[] = { "a.example.com" };
+	CS_AUTO(wire_packet_free) struct wire_packet packet = { 0 };
+	CS_AUTO(pki_cert_free) struct pki_cert *leaf = NULL;
+	struct wire_mint mint = mint_for(dns);
+
+	(void)state;
+	mint.self_signed = true;
+	mint.key = "RSA-2048";
+	mint.not_before = 1700000000;
+	mint.not_after = 1700086400;
+	const struct wire_minted *minted = ask_mint(&mint, &packet);
+	assert_string_equal(minted->error, "");
+	assert_non_null(minted->bundle);
+	assert_int_equal(pki_cert_read(minted->bundle->leaf, &leaf), CS_OK);
+	assert_true(leaf->self_signed && !leaf->is_ca && leaf->server_auth);
+	assert_int_equal(leaf->key_bits, 2048);
+	assert_int_equal(leaf->not_after, 1700086400);
+	assert_int_equal(strncmp(leaf->subject, "CN=a title", 10), 0);
+}
+
+static void the_key_of_a_certificate_can_be_kept(void **state)
+{
+	static const char *const dns[] = { "a.example" };
+	CS_AUTO(wire_packet_free) struct wire_packet packet = { 0 };
+	CS_AUTO(pki_cert_free) struct pki_cert *leaf = NULL;
+	struct wire_mint mint = mint_for(dns);
+
+	(void)state;
+	mint.key = "";
+	mint.same_key = t.rsa_id;
+	const struct wire_minted *minted = ask_mint(&mint, &packet);
+	assert_string_equal(minted->error, "");
+	assert_int_equal(pki_cert_read(fx_der(&t.rsa), &leaf), CS_OK);
+	assert_memory_equal(minted->request->spki_sha256.p, leaf->spki_sha256, 32);
+}
+
+static void only_good_fields_are_signed(void **state)
+{
+	static const char *const good[] = { "a.example" }, *const bad[] = { "a b" };
+	struct wire_mint table[5];
+
+	(void)state;
+	for (size_t i = 0; i < CS_COUNT(table); i++)
+		table[i] = mint_for(good);
+	table[0].dns.v = bad;
+	table[1].country = "USA";
+	table[2].key = "Ed25519";
+	table[3].same_key = "0000000000000000";
+	table[4].self_signed = true; /* that ends before it begins */
+	for (size_t i = 0; i < CS_COUNT(table); i++) {
+		CS_AUTO(wire_packet_free) struct wire_packet packet = { 0 };
+		const struct wire_minted *minted = ask_mint(&table[i], &packet);
+		assert_true(minted->error[0] != '\0' && strlen(minted->reason) > 10);
+		assert_null(minted->request);
+		assert_null(minted->bundle);
+	}
 }
 
 static void next_opened(struct wire_packet *packet)
@@ -577,6 +707,10 @@ int main(void)
 		cmocka_unit_test(without_a_store_it_says_locked),
 		cmocka_unit_test(store_and_secret_may_come_late),
 		cmocka_unit_test(uploads_are_sealed),
+		cmocka_unit_test(a_request_waits_for_its_reply),
+		cmocka_unit_test(a_self_signed_certificate_is_a_bundle),
+		cmocka_unit_test(the_key_of_a_certificate_can_be_kept),
+		cmocka_unit_test(only_good_fields_are_signed),
 		cmocka_unit_test(bundles_are_opened_ahead),
 		cmocka_unit_test(handshakes_are_signed),
 		cmocka_unit_test(many_in_one_packet),
