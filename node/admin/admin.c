@@ -13,6 +13,7 @@ struct admin {
 	pthread_mutex_t lock; /* mirror and roles */
 	struct link *link, *keyd;
 	struct mirror *mirror;
+	struct chains *chains;
 	struct wire_packet roles;
 	_Atomic bool shared_user;
 	char node[CS_ID_MAX + 1];
@@ -32,6 +33,8 @@ enum cs_err admin_new(const char *node, struct admin **out)
 		rc = link_new("the replicator", &self->link);
 	if (rc == CS_OK)
 		rc = link_new("the key process", &self->keyd);
+	if (rc == CS_OK)
+		rc = chains_new(&self->chains);
 	if (rc != CS_OK) {
 		mirror_free(&self->mirror);
 		free(self);
@@ -49,6 +52,11 @@ struct link *admin_link(struct admin *self)
 struct link *admin_keyd(struct admin *self)
 {
 	return self->keyd;
+}
+
+struct chains *admin_chains(struct admin *self)
+{
+	return self->chains;
 }
 
 const char *admin_node(const struct admin *self)

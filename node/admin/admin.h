@@ -2,6 +2,7 @@
  * locked while a document is built or a decision is made, never while a write waits for nodes. */
 #pragma once
 #include "node/admin/args.h"
+#include "node/admin/chains.h"
 #include "node/admin/link.h"
 #include "node/admin/mirror.h"
 #include "node/admin/plan.h"
@@ -12,6 +13,7 @@ CS_MUST enum cs_err admin_new(
         const char *node, struct admin **out); /* lives as long as the process */
 struct link *admin_link(struct admin *self); /* to the replicator */
 struct link *admin_keyd(struct admin *self);
+struct chains *admin_chains(struct admin *self); /* used while the mirror is locked */
 const char *admin_node(const struct admin *self);
 void admin_set_shared_user(struct admin *self, bool shared);
 bool admin_shared_user(struct admin *self);
@@ -32,6 +34,7 @@ struct call {
 	struct wire_packet facts_packet;
 	const struct wire_facts *facts; /* after call_facts */
 	struct reply reply;
+	struct chains_rest rest; /* what chains_follow left for the next plan */
 };
 
 CS_MUST enum cs_err call_begin(struct admin *admin, uint32_t uid, struct call *out);

@@ -22,6 +22,7 @@ struct mirror {
 	struct owners *owners; /* of the bundles */
 	struct scene_cert *certs; /* bundles with their lives, in order of id; NULL: to be made */
 	size_t cert_count;
+	uint64_t version[OBJECT_KIND_END]; /* goes up with every change */
 	uint64_t seq;
 };
 
@@ -39,7 +40,8 @@ static const struct wire_type *payload_type(uint32_t kind)
 		[OBJECT_SECRET] = &wire_secret_type,
 		[OBJECT_EXPORT] = &wire_export_type,
 		[OBJECT_RECOVERY] = &wire_recovery_type,
-		[OBJECT_REQUEST] = &wire_request_type };
+		[OBJECT_REQUEST] = &wire_request_type,
+		[OBJECT_CHAIN] = &wire_chain_type };
 
 	return kind < OBJECT_KIND_END ? types[kind] : NULL;
 }
@@ -96,6 +98,7 @@ static void clear(struct mirror *self)
 		self->all[k] = NULL;
 		self->count[k] = 0;
 		self->dirty[k] = false;
+		self->version[k]++;
 	}
 	self->seq = 0;
 }
@@ -123,6 +126,7 @@ static void forget(struct mirror *self, uint32_t kind, const char *id)
 	item_free(&e);
 	self->count[kind]--;
 	self->dirty[kind] = true;
+	self->version[kind]++;
 }
 
 static enum cs_err parse_leaf(struct item *e)
@@ -187,6 +191,7 @@ static enum cs_err take(struct mirror *self, const struct wire_object *object)
 	const struct item *in = CS_STEAL(e);
 	self->count[object->kind]++;
 	self->dirty[object->kind] = true;
+	self->version[object->kind]++;
 	return object->kind == OBJECT_BUNDLE ? owners_add(self->owners, in->leaf, in->object.id)
 	                                     : CS_OK;
 }
@@ -206,6 +211,11 @@ enum cs_err mirror_apply(struct mirror *self, const struct wire_changes *changes
 uint64_t mirror_seq(const struct mirror *self)
 {
 	return self->seq;
+}
+
+uint64_t mirror_version(const struct mirror *self, uint32_t kind)
+{
+	return self->version[kind];
 }
 
 const struct mirror_object *mirror_get(const struct mirror *self, uint32_t kind, const char *id)

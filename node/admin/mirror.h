@@ -21,6 +21,8 @@ CS_MUST enum cs_err mirror_apply(struct mirror *self, const struct wire_changes 
 /* Which bundles have a name or a key, of any state. */
 const struct owners *mirror_owners(const struct mirror *self);
 uint64_t mirror_seq(const struct mirror *self);
+uint64_t mirror_version(
+        const struct mirror *self, uint32_t kind); /* another one after any change */
 
 /* NULL when there is none. All pointers live until the next mirror_apply. */
 const struct mirror_object *mirror_get(const struct mirror *self, uint32_t kind, const char *id);

@@ -13,7 +13,8 @@ static const struct wire_type *type_of(uint32_t kind)
 		[OBJECT_ACTIVATION] = &wire_activation_type,
 		[OBJECT_EXPORT] = &wire_export_type,
 		[OBJECT_RECOVERY] = &wire_recovery_type,
-		[OBJECT_REQUEST] = &wire_request_type };
+		[OBJECT_REQUEST] = &wire_request_type,
+		[OBJECT_CHAIN] = &wire_chain_type };
 
 	return types[kind];
 }

@@ -41,6 +41,8 @@ static const struct route table[] = {
 	{ "POST", "/v1/requests", route_request_create, fields_request_create, true },
 	{ "GET", "/v1/requests/*", route_request, NULL, false },
 	{ "DELETE", "/v1/requests/*", route_request_cancel, NULL, true },
+	{ "GET", "/v1/certs/*/chain", route_chain, NULL, false },
+	{ "PUT", "/v1/certs/*/chain", route_chain_set, fields_chain_set, true },
 };
 
 /* Whether PATH is of PATTERN; what stands for "*" goes into NAME. */

@@ -26,12 +26,13 @@ route_fn route_export, route_exports, route_key;
 route_fn route_cert_rename, route_certs_delete, route_certs_retire;
 route_fn route_cert_create, route_requests, route_request, route_request_create,
         route_request_cancel;
+route_fn route_chain, route_chain_set;
 
 extern const struct arg_field fields_status[], fields_certs[], fields_cert_delete[],
         fields_activate[], fields_default_set[], fields_node_name[], fields_coverage[],
         fields_explain[], fields_node_set[], fields_token[], fields_setting_set[], fields_wait[],
         fields_probe[], fields_export_public[], fields_exports[], fields_rename[],
-        fields_certs_delete[], fields_cert_create[], fields_request_create[];
+        fields_certs_delete[], fields_cert_create[], fields_request_create[], fields_chain_set[];
 
 /* Shared by the handlers. */
 CS_MUST enum cs_err route_scene(struct call *call, struct scene *out); /* of the locked mirror */
@@ -55,6 +56,9 @@ CS_MUST enum cs_err route_stored(struct call *call, uint32_t kind, const char *i
 /* A refusal that lists what it would leave uncovered. */
 CS_MUST enum cs_err route_refuse(
         struct call *call, const struct gate *gate, const char *what, const char *command);
+/* The warnings about chains in LIST become what holds for LEAF with ISSUERS; mirror locked. */
+CS_MUST enum cs_err route_chain_warnings(
+        struct call *call, const struct pki_cert *leaf, struct wire_blobs issuers, json_t *list);
 struct status_input;
 /* Facts must have been asked, the mirror locked. */
 CS_MUST enum cs_err route_status_input(

@@ -20,12 +20,17 @@ enum cs_err route_cert(struct call *call)
 	CS_TRY(route_find_any(call, call->name, &object));
 	CS_TRY(route_scene(call, &scene));
 	if (object->kind == OBJECT_CA)
-		cert = view_ca_details(object, call->now);
-	else
-		cert = view_cert_details(&scene, scene_find(&scene, object->id),
-		        mirror_certificate(call->mirror, object->id), object->body, call->arena);
-	return reply_with(
-	        &call->reply, json_pack("{s:s, s:o}", "schema", "certspan.cert/1", "cert", cert));
+		return reply_with(
+		        &call->reply, json_pack("{s:s, s:o}", "schema", "certspan.cert/1", "cert",
+		                              view_ca_details(object, call->now)));
+	struct wire_bundle shown = *(const struct wire_bundle *)object->body;
+	CS_TRY(chains_of(call->mirror, object->id, object->body, call->arena, &shown.chain));
+	cert = view_cert_details(&scene, scene_find(&scene, object->id),
+	        mirror_certificate(call->mirror, object->id), &shown, call->arena);
+	CS_TRY(reply_with(
+	        &call->reply, json_pack("{s:s, s:o}", "schema", "certspan.cert/1", "cert", cert)));
+	return route_chain_warnings(
+	        call, object->leaf, shown.chain, json_object_get(cert, "warnings"));
 }
 
 /* No other certificate that may still serve answers to NAME, as its name or as an id. */
@@ -119,7 +124,9 @@ static enum cs_err decide_activate(struct call *call, void *data, struct plan *p
 	CS_TRY(decide(&scene, cert, &flags, call->arena, &d));
 	if (!d.activate)
 		return refuse_activation(call, &d);
-	return activate_plan(call, &scene, cert, object->body, &life, &d, plan);
+	struct wire_bundle shown = *(const struct wire_bundle *)object->body;
+	CS_TRY(chains_of(call->mirror, object->id, object->body, call->arena, &shown.chain));
+	return activate_plan(call, &scene, cert, &shown, &life, &d, plan);
 }
 
 enum cs_err route_cert_activate(struct call *call)

@@ -60,7 +60,7 @@ static json_t *chain_member(struct cs_bytes der)
 	        cert->self_signed);
 }
 
-static json_t *chain_json(struct wire_blobs chain)
+json_t *view_chain(struct wire_blobs chain)
 {
 	json_t *list = json_array();
 
@@ -123,7 +123,7 @@ json_t *view_cert_details(const struct scene *scene, const struct scene_cert *ce
 	        "imported_by", life->imported_by, "activated_at", json_time(life->activated_at),
 	        "retired_at", json_time(life->retired_at), "kdf_iterations",
 	        (int)life->kdf_iterations, "covers", covers_json(scene, cert, arena), "chain",
-	        chain_json(bundle->chain), "warnings", view_warnings(scene, cert, bundle->chain),
+	        view_chain(bundle->chain), "warnings", view_warnings(scene, cert, bundle->chain),
 	        "pem", pem_of(&bundle->leaf, 1), "chain_pem",
 	        pem_of(bundle->chain.v, bundle->chain.n));
 	int rc = doc != NULL && more != NULL ? json_object_update(doc, more) : -1;

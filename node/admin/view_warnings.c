@@ -53,6 +53,13 @@ struct pki_surroundings view_around(const struct scene *scene, const struct scen
 		.same_key = key_of(scene, cert) };
 }
 
+json_t *view_warning(const struct pki_warning *warning)
+{
+	return json_pack("{s:s, s:s, s:o, s:s}", "code", warning->code, "severity",
+	        warning->info ? "info" : "warning", "text", json_show(warning->text), "next",
+	        warning->remedy);
+}
+
 json_t *view_warnings(
         const struct scene *scene, const struct scene_cert *cert, struct wire_blobs chain)
 {
@@ -63,10 +70,7 @@ json_t *view_warnings(
 	        cert->leaf, chain.v, chain.n, scene->now, &around, found, PKI_WARNINGS_MAX);
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(
-		        list, json_pack("{s:s, s:s, s:o, s:s}", "code", found[i].code, "severity",
-		                      found[i].info ? "info" : "warning", "text",
-		                      json_show(found[i].text), "next", found[i].remedy));
+		json_array_append_new(list, view_warning(&found[i]));
 	return list;
 }
 

@@ -20,6 +20,7 @@ struct pki_surroundings view_around(const struct scene *scene, const struct scen
 json_t *view_warnings(
         const struct scene *scene, const struct scene_cert *cert, struct wire_blobs chain);
 /* Their codes: as the import saw them, what follows from the clock and from the others anew. */
+json_t *view_warning(const struct pki_warning *warning); /* WARNING of the contract */
 json_t *view_warning_codes(const struct scene *scene, const struct scene_cert *cert,
         const struct wire_certificate *life);
 /* CERT with DETAILS. */
@@ -27,6 +28,7 @@ json_t *view_cert_details(const struct scene *scene, const struct scene_cert *ce
         const struct wire_certificate *life, const struct wire_bundle *bundle,
         struct cs_arena *arena);
 json_t *view_ca_details(const struct mirror_object *object, int64_t now);
+json_t *view_chain(struct wire_blobs chain); /* [{sha256, subject, issuer, ...}] */
 json_t *view_node(const struct wire_node *node);
 json_t *view_cover(const struct cover_by *by);
 /* [PERNODE] of one scene. */

@@ -96,4 +96,4 @@ cli_run cli_init, cli_join, cli_status, cli_check, cli_probe, cli_explain, cli_d
         cli_sync_status, cli_sync_wait, cli_config_check, cli_config_show, cli_config_example,
         cli_version, cli_help, cli_cert_export, cli_cert_exports, cli_key_status, cli_key_recovery,
         cli_key_lock, cli_key_unlock, cli_cert_retire, cli_cert_rename, cli_support_bundle,
-        cli_completion;
+        cli_completion, cli_chain_set, cli_chain_show, cli_chain_build;

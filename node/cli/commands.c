@@ -185,6 +185,21 @@ static const struct cli_option unlock_options[] = {
 	PASSPHRASE,
 	END,
 };
+static const struct cli_option build_options[] = {
+	{ "leaf", 0, "FILE", "the certificate (PEM or DER)" },
+	{ "pool", 0, "FILE", "CA certificates; may be repeated" },
+	{ "roots", 0, "FILE",
+	        "trusted roots; may be repeated [every self-signed certificate of the pool]" },
+	{ "at", 0, "TIME", "valid at this time, as 2026-11-24T12:00:00Z [now]" },
+	{ "exit-code", 0, NULL, "1 when the chain is incomplete" },
+	END,
+};
+static const struct cli_option chain_options[] = {
+	{ "auto", 0, NULL, "by the primary, over the CA certificates it has" },
+	{ "current", 0, NULL, "as it came with the certificate" },
+	{ "file", 0, "PEM", "these issuers, and no others" },
+	END,
+};
 static const struct cli_option demo_options[] = {
 	{ "keep", 0, NULL, "leave the cluster running and say how to talk to it" },
 	END,
@@ -346,6 +361,12 @@ const struct cli_command cli_commands[] = {
 	{ "completion", "SHELL", "completion for bash or zsh, to be sourced",
 	        "bash: source <(certspan completion bash); zsh: the same, after compinit.", NULL, 1,
 	        MANY, cli_completion },
+	{ "chain set", "ID", "choose which issuers are served with a certificate", NULL,
+	        chain_options, 1, 1, cli_chain_set },
+	{ "chain show", "ID", "what is served with a certificate, and what is missing", NULL, NULL,
+	        1, 1, cli_chain_show },
+	{ "chain build", "", "the way from a certificate to a root; needs no daemon", NULL,
+	        build_options, 0, 0, cli_chain_build },
 	{ "version", "", "version of certspan and its libraries", NULL, NULL, 0, 0, cli_version },
 	{ "help", "[COMMAND]", "this list, or one command", NULL, help_options, 0, 4, cli_help },
 };

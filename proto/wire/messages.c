@@ -78,6 +78,9 @@ TYPE(request, WIRE_REQUEST)
 #define SELF floor
 TYPE(floor, WIRE_FLOOR)
 #undef SELF
+#define SELF chain
+TYPE(chain, WIRE_CHAIN)
+#undef SELF
 #define SELF probe
 TYPE(probe, WIRE_PROBE)
 #undef SELF
@@ -323,6 +326,7 @@ static const struct wire_type *const all[] = {
 	&wire_request_type,
 	&wire_mint_type,
 	&wire_minted_type,
+	&wire_chain_type,
 };
 
 enum cs_err wire_self_check(void)

@@ -11,7 +11,7 @@ enum object_kind {
 	OBJECT_CA = 3, /* a CA certificate of the pool; id = SHA-256 prefix */
 	OBJECT_REQUEST = 4, /* an open certificate request; id = its fingerprint */
 	OBJECT_DEFAULT = 5, /* id "*" for the cluster, or "node:NAME" */
-	OBJECT_CHAIN = 6, /* chain choice of one certificate (later) */
+	OBJECT_CHAIN = 6, /* id = bundle id; which issuers are served with it */
 	OBJECT_NODE = 7, /* id = node name */
 	OBJECT_SETTING = 8, /* id = setting name */
 	OBJECT_SECRET = 9, /* cluster secret of an epoch sealed to one node; id "EPOCH.NAME" */
@@ -179,3 +179,20 @@ WIRE_STRUCT(export, WIRE_EXPORT);
 
 #define WIRE_RECOVERY(F) F(u64, at, 0) F(text, actor, CS_ID_MAX) F(u32, epoch, 0)
 WIRE_STRUCT(recovery, WIRE_RECOVERY);
+
+/* How a certificate's chain is chosen (the guide's three ways). */
+enum chain_mode { CHAIN_AUTOMATIC = 1, CHAIN_CURRENT = 2, CHAIN_MANUAL = 3 };
+const char *chain_mode_name(uint32_t mode); /* "automatic", "current", "manual"; "?" */
+
+/* issuers: what the primary resolved, or the admin gave, in order: every node serves the same
+ * bytes. Each is the DER, or (32 bytes) the SHA-256 of a certificate that is in the bundle's own
+ * chain or the CA pool. own: the chain of the bundle itself; issuers is empty then. chosen: by an
+ * admin, not by default. */
+#define WIRE_CHAIN(F)                                                                              \
+	F(u32, mode, 0)                                                                            \
+	F(flag, chosen, 0)                                                                         \
+	F(flag, own, 0)                                                                            \
+	F(blobs, issuers, CS_DER_MAX)                                                              \
+	F(u64, at, 0)                                                                              \
+	F(text, actor, CS_ID_MAX)
+WIRE_STRUCT(chain, WIRE_CHAIN);

@@ -54,6 +54,14 @@ const char *cert_state_name(uint32_t state)
 	return word(words, CS_COUNT(words), state);
 }
 
+const char *chain_mode_name(uint32_t mode)
+{
+	static const char *const words[] = { [CHAIN_AUTOMATIC] = "automatic",
+		[CHAIN_CURRENT] = "current",
+		[CHAIN_MANUAL] = "manual" };
+	return word(words, CS_COUNT(words), mode);
+}
+
 const char *probe_result_name(uint32_t result)
 {
 	static const char *const words[] = { "unknown", "match", "old", "default", "wrong",

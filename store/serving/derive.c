@@ -113,16 +113,72 @@ static enum cs_err issuer_in(struct derive *self, struct cs_bytes der, struct cs
 	return cs_buf_add(issuers, sha256, sizeof(sha256));
 }
 
-static enum cs_err cert_in(
-        struct derive *self, const char *id, const struct wire_bundle *bundle, bool was_active)
+/* The CA certificate of the pool with this fingerprint. */
+static enum cs_err from_pool(
+        struct derive *self, struct cs_bytes sha256, struct cs_arena *arena, struct cs_bytes *out)
+{
+	uint8_t sum[HASH_N];
+	char id[17];
+	struct wire_ca ca;
+
+	pki_cert_id(sha256.p, id);
+	CS_TRY(decode(&wire_ca_type, self->state, OBJECT_CA, id, arena, &ca));
+	hash_sha256(ca.der, sum);
+	*out = ca.der;
+	return memcmp(sum, sha256.p, HASH_N) == 0 ? CS_OK : CS_ENOTFOUND;
+}
+
+/* An issuer of a chain is the DER itself, or a fingerprint that leads to it. */
+static enum cs_err issuer_of(struct derive *self, const struct wire_bundle *bundle,
+        struct cs_bytes given, struct cs_arena *arena, struct cs_bytes *out)
+{
+	uint8_t sum[HASH_N];
+
+	*out = given;
+	if (given.n != HASH_N)
+		return CS_OK;
+	for (size_t i = 0; i < bundle->chain.n; i++) {
+		hash_sha256(bundle->chain.v[i], sum);
+		*out = bundle->chain.v[i];
+		if (memcmp(sum, given.p, HASH_N) == 0)
+			return CS_OK;
+	}
+	return from_pool(self, given, arena, out);
+}
+
+/* What is served after the leaf: as chosen on the primary, else what came with it. */
+static enum cs_err chain_of(struct derive *self, const char *id, const struct wire_bundle *bundle,
+        struct cs_arena *arena, struct wire_blobs *out)
+{
+	struct wire_chain chain;
+
+	*out = bundle->chain;
+	const enum cs_err rc =
+	        decode(&wire_chain_type, self->state, OBJECT_CHAIN, id, arena, &chain);
+	if (rc == CS_ENOTFOUND || (rc == CS_OK && chain.own))
+		return CS_OK;
+	CS_TRY(rc);
+	if (chain.issuers.n > CS_CHAIN_MAX)
+		return CS_ETOOBIG;
+	struct cs_bytes *v = cs_arena_take(arena, (chain.issuers.n + 1) * sizeof(*v));
+	if (v == NULL)
+		return CS_ENOMEM;
+	for (size_t i = 0; i < chain.issuers.n; i++)
+		CS_TRY(issuer_of(self, bundle, chain.issuers.v[i], arena, &v[i]));
+	*out = (struct wire_blobs){ v, chain.issuers.n };
+	return CS_OK;
+}
+
+static enum cs_err cert_in(struct derive *self, const char *id, const struct wire_bundle *bundle,
+        struct wire_blobs chain, bool was_active)
 {
 	CS_AUTO(cs_buf_free) struct cs_buf issuers = cs_buf_new(CS_CHAIN_MAX * 32);
 	CS_AUTO(pki_cert_free) struct pki_cert *leaf = NULL;
 	bool changed;
 
 	CS_TRY(pki_cert_read(bundle->leaf, &leaf));
-	for (size_t i = 0; i < bundle->chain.n; i++)
-		CS_TRY(issuer_in(self, bundle->chain.v[i], &issuers));
+	for (size_t i = 0; i < chain.n; i++)
+		CS_TRY(issuer_in(self, chain.v[i], &issuers));
 	const struct view_cert row = { .active = true,
 		.key = leaf->key,
 		.not_before = leaf->not_before,
@@ -142,6 +198,7 @@ static enum cs_err cert_step(struct derive *self, const char *id)
 {
 	CS_AUTO(cs_arena_free) struct cs_arena *arena = NULL;
 	struct wire_bundle bundle;
+	struct wire_blobs chain;
 	struct view_cert row = { 0 };
 	bool wanted;
 
@@ -155,7 +212,8 @@ static enum cs_err cert_step(struct derive *self, const char *id)
 	if (!wanted)
 		return row.active ? cert_out(self, id, &row) : CS_OK;
 	CS_TRY(decode(&wire_bundle_type, self->state, OBJECT_BUNDLE, id, arena, &bundle));
-	return cert_in(self, id, &bundle, row.active);
+	CS_TRY(chain_of(self, id, &bundle, arena, &chain));
+	return cert_in(self, id, &bundle, chain, row.active);
 }
 
 /* Faults of the data concern one certificate; all others end the step. */

@@ -137,6 +137,16 @@ static void pick_set(struct serving_pick *out, const struct choice_candidate *c)
 	out->not_after = c->not_after;
 }
 
+/* FNV-1a over the fingerprints of the chain. */
+static uint64_t issuers_of(const struct view_cert *row)
+{
+	uint64_t h = 14695981039346656037u;
+
+	for (size_t i = 0; i < row->issuer_count * 32; i++)
+		h = (h ^ row->issuers[i]) * 1099511628211u;
+	return h;
+}
+
 static enum cs_err pick_default(const struct serving *self, MDB_txn *txn, struct serving_pick *out)
 {
 	struct view_meta meta;
@@ -155,6 +165,7 @@ static enum cs_err pick_default(const struct serving *self, MDB_txn *txn, struct
 		.not_before = row.not_before,
 		.not_after = row.not_after };
 	pick_set(out, &c);
+	out->issuers = issuers_of(&row);
 	return CS_OK;
 }
 
@@ -163,6 +174,7 @@ static enum cs_err pick_name(const struct serving *self, MDB_txn *txn, struct cs
 {
 	CS_AUTO(found_free) struct found found = { 0 };
 	char host[CS_NAME_MAX + 1];
+	struct view_cert row;
 
 	if (pki_name_normal(sni, host) != CS_OK)
 		return CS_ENOTFOUND;
@@ -171,6 +183,10 @@ static enum cs_err pick_name(const struct serving *self, MDB_txn *txn, struct cs
 		return CS_ENOTFOUND;
 	out->why = SERVING_NAME;
 	pick_set(out, &found.v[choice_pick(found.v, found.n, can_verify, now)]);
+	const enum cs_err rc = view_cert_get(&self->view, txn, out->id, &row);
+	if (rc != CS_OK) /* the name leads there, so it is */
+		return rc == CS_ENOTFOUND ? CS_ECORRUPT : rc;
+	out->issuers = issuers_of(&row);
 	return CS_OK;
 }
 

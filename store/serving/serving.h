@@ -49,6 +49,7 @@ struct serving_pick {
 	enum pki_cover cover;
 	enum pki_key key;
 	int64_t not_before, not_after;
+	uint64_t issuers; /* changes with the chain, as good as never by chance */
 };
 /* What a client gets: SNI NULL = none sent; else raw bytes (normalised here). CAN_VERIFY as in
  * choice.h. CS_ENOTFOUND: no certificate at all (no default either). CS_ECORRUPT, CS_EIO: the store

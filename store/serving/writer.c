@@ -136,7 +136,7 @@ static enum cs_err ids_add(void *data, uint32_t kind, const char *id)
 	struct ids *self = data;
 	char padded[CS_ID_MAX + 1] = { 0 };
 
-	if (kind != OBJECT_BUNDLE && kind != OBJECT_CERTIFICATE)
+	if (kind != OBJECT_BUNDLE && kind != OBJECT_CERTIFICATE && kind != OBJECT_CHAIN)
 		return CS_OK;
 	memcpy(padded, id, strlen(id));
 	return cs_buf_add(&self->buf, padded, sizeof(padded));

@@ -62,7 +62,7 @@ class CA:
                 "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
         self.cert = Cert(self.folder / "ca.pem", self.key)
 
-    def issue(self, names, *, cn=None, kind="P-256", start=None, end=None, days=90, same_key=None, label=None):
+    def issue(self, names, *, cn=None, kind="P-256", start=None, end=None, days=90, same_key=None, label=None, aia=None):
         """start, end: 'YYYYMMDDHHMMSSZ'; else valid from now on for DAYS."""
         self.serial += 1
         base = self.folder / (label or f"leaf{self.serial}")
@@ -89,9 +89,26 @@ class CA:
             extendedKeyUsage = serverAuth
             authorityKeyIdentifier = keyid
             subjectKeyIdentifier = hash
-            """ + (f"subjectAltName = {san}\n" if names else "")))
+            """ + (f"subjectAltName = {san}\n" if names else "") + (f"authorityInfoAccess = caIssuers;URI:{aia}\n" if aia else "")))
         pathlib.Path(f"{base}.index").write_text("")
         pathlib.Path(f"{base}.serial").write_text(f"{0x1000 + self.serial:04X}\n")
         when = ["-startdate", start, "-enddate", end] if start else ["-days", str(days)]
         openssl("ca", "-batch", "-config", config, "-extensions", "leaf", "-cert", self.cert.pem, "-keyfile", self.key, "-in", csr, "-out", f"{base}.pem", "-notext", *when)
         return Cert(f"{base}.pem", key_path, [self.cert])
+
+
+class SubCA(CA):
+    """An intermediate of PARENT; with the key and name of TWIN it is a cross-sign of that."""
+
+    def __init__(self, folder, parent, name="Intermediate CA", twin=None):
+        self.folder, self.name, self.serial = pathlib.Path(folder), twin.name if twin else name, 0
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.key = twin.key if twin else key(self.folder / "ca.key")
+        parent.serial += 1
+        rules = self.folder / "ca.ext"
+        rules.write_text("basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\n"
+                         "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n")
+        openssl("req", "-new", "-key", self.key, "-subj", f"/CN={self.name}", "-out", self.folder / "ca.csr")
+        openssl("x509", "-req", "-in", self.folder / "ca.csr", "-CA", parent.cert.pem, "-CAkey", parent.key, "-set_serial", f"0x{0x9000 + parent.serial:X}",
+                "-days", "1800", "-extfile", rules, "-out", self.folder / "ca.pem")
+        self.cert = Cert(self.folder / "ca.pem", self.key)

@@ -1,5 +1,6 @@
-"""Verdicts of public suites, where their files are: names through `coverage match`, uploads through `cert inspect`."""
+"""Verdicts of public suites, where their files are: names by `coverage match`, uploads by `cert inspect`, chains by `chain build`."""
 import csv
+import datetime
 import os
 import pathlib
 import urllib.parse
@@ -68,3 +69,22 @@ def test_core_uploads_are_judged_as_expected(folder):
     # what issue 3 deepens (old algorithms of every vintage) is scored there in full; here: no file may crash the parser
     assert not [w for w in wrong if "exit" in w], "\n".join(wrong)
     assert len(wrong) <= scored // 10, f"{len(wrong)} of {scored} differ:\n" + "\n".join(wrong)
+
+
+def test_chains_are_found_as_expected():
+    """Also the rows where OpenSSL's own builder, which does not backtrack, finds nothing."""
+    wrong, scored = [], 0
+    for row in rows("chains/cases.tsv"):
+        files = {k: VECTORS / "chains" / row[k] for k in ("leaf", "pool", "roots")}
+        at = datetime.datetime.fromtimestamp(int(row["time"]), datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        r = certspan("-o", "json", "chain", "build", "--leaf", files["leaf"], "--pool", files["pool"], "--roots", files["roots"], "--at", at)
+        assert r.code == 0, (row["id"], r)
+        got = r.json["chain"] if r.json["complete"] else "incomplete"
+        if row["expected"].startswith("either"):
+            continue
+        ways = ["incomplete"] if row["expected"] == "incomplete" else [w.split(",") for w in row["expected"].split("|")]
+        scored += 1
+        if got not in ways and got[:-1] not in ways:  # the root may be left out
+            wrong.append(f"{row['id']} ({row['tier']}, {row['note']}): {got} {r.json['missing']}, expected {row['expected']}")
+    assert scored > 40
+    assert not wrong, f"{len(wrong)} of {scored} differ:\n" + "\n".join(wrong)

@@ -35,7 +35,7 @@ enum cs_err cache_new(size_t certs, size_t names, struct cache **out)
 }
 
 /* FNV-1a: names here were found in the store, so no stranger chooses what meets in a bucket. */
-static uint64_t hash_of(const uint8_t *p, size_t n, unsigned seed)
+static uint64_t hash_of(const uint8_t *p, size_t n, uint64_t seed)
 {
 	uint64_t h = 14695981039346656037u ^ seed;
 
@@ -54,13 +54,17 @@ static void cert_free(struct cert_item *item)
 	free(item);
 }
 
-const struct cache_cert *cache_find(struct cache *self, const char *id)
+static uint64_t cert_hash(const struct serving_pick *pick)
 {
-	for (struct lru_item *i =
-	                lru_first(&self->certs, hash_of((const uint8_t *)id, strlen(id), 0));
-	        i != NULL; i = i->chain) {
+	return hash_of((const uint8_t *)pick->id, strlen(pick->id), pick->issuers);
+}
+
+const struct cache_cert *cache_find(struct cache *self, const struct serving_pick *pick)
+{
+	for (struct lru_item *i = lru_first(&self->certs, cert_hash(pick)); i != NULL;
+	        i = i->chain) {
 		struct cert_item *item = (struct cert_item *)i;
-		if (strcmp(item->cert.id, id) != 0)
+		if (strcmp(item->cert.id, pick->id) != 0 || item->cert.issuers != pick->issuers)
 			continue;
 		lru_touch(&self->certs, i);
 		return &item->cert;
@@ -99,8 +103,8 @@ static enum cs_err parse_all(struct cache_cert *self, const struct serving_cert 
 	return provider_key(X509_get0_pubkey(self->leaf), self->id, &self->key);
 }
 
-enum cs_err cache_add(struct cache *self, const char *id, const struct serving_cert *cert,
-        const struct cache_cert **out)
+enum cs_err cache_add(struct cache *self, const struct serving_pick *pick,
+        const struct serving_cert *cert, const struct cache_cert **out)
 {
 	struct cert_item *item = calloc(1, sizeof(*item));
 
@@ -108,8 +112,9 @@ enum cs_err cache_add(struct cache *self, const char *id, const struct serving_c
 	if (item == NULL)
 		return CS_ENOMEM;
 	enum cs_err rc = CS_EBUG;
-	if (strlen(id) < sizeof(item->cert.id)) {
-		memcpy(item->cert.id, id, strlen(id) + 1);
+	if (strlen(pick->id) < sizeof(item->cert.id)) {
+		memcpy(item->cert.id, pick->id, strlen(pick->id) + 1);
+		item->cert.issuers = pick->issuers;
 		rc = parse_all(&item->cert, cert);
 	}
 	ERR_clear_error();
@@ -117,8 +122,7 @@ enum cs_err cache_add(struct cache *self, const char *id, const struct serving_c
 		cert_free(item);
 		return rc;
 	}
-	cert_free((struct cert_item *)lru_add(
-	        &self->certs, hash_of((const uint8_t *)id, strlen(id), 0), &item->link));
+	cert_free((struct cert_item *)lru_add(&self->certs, cert_hash(pick), &item->link));
 	*out = &item->cert;
 	return CS_OK;
 }

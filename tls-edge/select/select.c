@@ -88,17 +88,18 @@ static enum cs_err pick(struct select *self, const struct hello_sni *sni, unsign
 	return cache_recall(self->cache, name, can_verify, out) == CS_OK ? CS_OK : rc;
 }
 
-static enum cs_err parsed(struct select *self, const char *id, const struct cache_cert **out)
+static enum cs_err parsed(
+        struct select *self, const struct serving_pick *pick, const struct cache_cert **out)
 {
 	CS_AUTO(cs_arena_free) struct cs_arena *arena = NULL;
 	struct serving_cert cert;
 
-	*out = cache_find(self->cache, id);
+	*out = cache_find(self->cache, pick);
 	if (*out != NULL)
 		return CS_OK;
 	CS_TRY(cs_arena_new(ARENA_MAX, &arena));
-	CS_TRY(self->source.cert(self->source.self, id, arena, &cert));
-	return cache_add(self->cache, id, &cert, out);
+	CS_TRY(self->source.cert(self->source.self, pick->id, arena, &cert));
+	return cache_add(self->cache, pick, &cert, out);
 }
 
 enum cs_err select_look(struct select *self, SSL *ssl, struct select_choice *choice)
@@ -114,11 +115,11 @@ static enum cs_err find(
         struct select *self, SSL *ssl, struct select_choice *choice, const struct cache_cert **out)
 {
 	CS_TRY(select_look(self, ssl, choice));
-	const enum cs_err rc = parsed(self, choice->pick.id, out);
+	const enum cs_err rc = parsed(self, &choice->pick, out);
 	if (rc != CS_ENOTFOUND)
 		return rc;
 	CS_TRY(select_look(self, ssl, choice));
-	return parsed(self, choice->pick.id, out);
+	return parsed(self, &choice->pick, out);
 }
 
 static enum cs_err choose(struct select *self, SSL *ssl, struct select_choice *choice)

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "store/db/hash.h"
 #include "store/serving/serving.h"
 #include "tests/unit/store/state_fixture.h"
 
@@ -507,7 +508,8 @@ static void a_damaged_record_is_never_a_default_and_heals(void **unused)
 	serving_close(&w.writer);
 	/* in `names` the candidate follows the key: its notBefore */
 	flip(w.dir, "quite-long-name.test", 20, 20 + 24 + 1 + 7);
-	flip(w.dir, one.der + 40, 60, 10); /* the leaf of row `certs` */
+	/* the leaf of row `certs`, where no other leaf has the same bytes */
+	flip(w.dir, one.der + one.der_len - 70, 60, 10);
 	assert_int_equal(serving_open(w.dir, "p1", FX_MAP, &w.writer), CS_OK);
 	assert_int_equal(serving_reader_of(w.writer, &w.reader), CS_OK);
 	assert_int_equal(serving_pick(w.reader, &sni, CHOICE_ANY, w.now, &out), CS_ECORRUPT);
@@ -517,6 +519,56 @@ static void a_damaged_record_is_never_a_default_and_heals(void **unused)
 	put_life(&w, a, CERT_ACTIVE); /* touches it: the damage is found, all is derived anew */
 	publish(&w);
 	assert_string_equal(pick(&w, "quite-long-name.test").id, a);
+	world_close(&w);
+}
+
+/* What a real client would get after the leaf: never the root. */
+static void the_chosen_chain_is_served_without_its_root(void **unused)
+{
+	(void)unused;
+	struct world w;
+	char id[17];
+	struct serving_cert cert;
+	const struct fx_cert root = fx_cert((struct fx_spec){ .cn = "root", .ca = true });
+	const struct fx_cert sub =
+	        fx_cert((struct fx_spec){ .cn = "sub", .ca = true, .issuer = &root });
+	const struct fx_cert other = fx_cert(
+	        (struct fx_spec){ .cn = "sub", .ca = true, .issuer = &root, .same_key = &sub });
+	const struct fx_cert leaf =
+	        fx_cert((struct fx_spec){ .san = "DNS:a.test", .issuer = &sub });
+	const struct fx_cert *const own[] = { &sub, &root };
+
+	world_open(&w);
+	import(&w, &leaf, own, 2, CERT_ACTIVE, id);
+	publish(&w);
+	const uint64_t before = pick(&w, "a.test").issuers;
+	assert_int_equal(serving_cert(w.reader, id, w.arena, &cert), CS_OK);
+	assert_int_equal(cert.chain_count, 1);
+	assert_true(cs_bytes_equal(cert.chain[0], fx_der(&sub)));
+
+	/* one by its fingerprint in the CA pool, then the root as DER */
+	uint8_t sum[32];
+	char ca_id[17];
+	hash_sha256(fx_der(&other), sum);
+	pki_cert_id(sum, ca_id);
+	const struct wire_ca ca = { .der = fx_der(&other), .name = "sub" };
+	const struct cs_bytes issuers[] = { { sum, sizeof(sum) }, fx_der(&root) };
+	struct wire_chain chain = {
+		.mode = CHAIN_MANUAL, .issuers = { issuers, 2 }, .actor = "uid:0"
+	};
+	assert_int_equal(put(&w, OBJECT_CA, ca_id, &wire_ca_type, &ca), CS_OK);
+	assert_int_equal(put(&w, OBJECT_CHAIN, id, &wire_chain_type, &chain), CS_OK);
+	publish(&w);
+	assert_true(has_changed(&w, id));
+	assert_int_equal(serving_cert(w.reader, id, w.arena, &cert), CS_OK);
+	assert_int_equal(cert.chain_count, 1);
+	assert_true(cs_bytes_equal(cert.chain[0], fx_der(&other)));
+	assert_true(pick(&w, "a.test").issuers != before); /* edges must not take it for the same */
+
+	chain = (struct wire_chain){ .mode = CHAIN_CURRENT, .own = true, .actor = "uid:0" };
+	assert_int_equal(put(&w, OBJECT_CHAIN, id, &wire_chain_type, &chain), CS_OK);
+	publish(&w);
+	assert_int_equal(pick(&w, "a.test").issuers, before);
 	world_close(&w);
 }
 
@@ -561,6 +613,7 @@ int main(void)
 		cmocka_unit_test(a_view_outlives_a_restart_but_no_crash_of_the_machine),
 		cmocka_unit_test(a_view_of_another_line_is_derived_anew),
 		cmocka_unit_test(a_damaged_record_is_never_a_default_and_heals),
+		cmocka_unit_test(the_chosen_chain_is_served_without_its_root),
 		cmocka_unit_test(a_full_view_leaves_the_published_one),
 	};
 
