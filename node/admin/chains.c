@@ -49,8 +49,7 @@ enum cs_err chains_new(struct chains **out)
 	return CS_OK;
 }
 
-/* --- the pools
- * ---------------------------------------------------------------------------------- */
+/* --- the pools --- */
 
 static enum cs_err add_root(void *data, struct cs_bytes der)
 {
@@ -169,8 +168,7 @@ void chains_close(struct chains_scope *self)
 	path_pool_free(&self->added_roots);
 }
 
-/* --- the ways
- * ------------------------------------------------------------------------------------ */
+/* --- the ways --- */
 
 static enum cs_err copy_way(struct path *path, struct cs_arena *arena)
 {
@@ -256,8 +254,7 @@ enum cs_err chains_arrange(const struct pki_cert *leaf, struct wire_blobs given,
 	return out->count == given.n + 1 ? CS_OK : CS_EMISMATCH;
 }
 
-/* --- what is chosen
- * ------------------------------------------------------------------------------ */
+/* --- what is chosen --- */
 
 const struct wire_chain *chains_choice(const struct mirror *mirror, const char *id)
 {

@@ -23,8 +23,7 @@ static const struct wire_change *planned(const struct follow *self, uint32_t kin
 	return NULL;
 }
 
-/* --- CA certificates
- * ------------------------------------------------------------------------------ */
+/* --- CA certificates --- */
 
 static enum cs_err add_ca(struct follow *self, const struct wire_change *change)
 {
@@ -61,8 +60,7 @@ static void unhide(struct follow *self)
 	}
 }
 
-/* --- one certificate
- * ------------------------------------------------------------------------------ */
+/* --- one certificate --- */
 
 /* A chain that was given by hand fits the successor when it leads up from it too. */
 static bool still_fits(const struct follow *self, const struct pki_cert *leaf,
@@ -175,8 +173,7 @@ static enum cs_err follow_each(struct follow *self)
 	return CS_OK;
 }
 
-/* --- all that rest on CA certificates
- * ------------------------------------------------------------- */
+/* --- all that rest on CA certificates --- */
 
 static bool same(const struct wire_chain *a, const struct wire_chain *b)
 {

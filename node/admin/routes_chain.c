@@ -31,8 +31,7 @@ enum cs_err route_chain_warnings(
 	return chains_warn(list, leaf, &path);
 }
 
-/* --- show
- * ---------------------------------------------------------------------------------------- */
+/* --- show --- */
 
 /* What is served, then the root that it leads to, when that was not among it. */
 static json_t *members_json(struct wire_blobs issuers, const struct path *path)
@@ -85,8 +84,7 @@ enum cs_err route_chain(struct call *call)
 	return reply_with(&call->reply, doc);
 }
 
-/* --- set
- * ----------------------------------------------------------------------------------------- */
+/* --- set --- */
 
 struct given {
 	struct cs_arena *arena;

@@ -45,8 +45,7 @@ static void end(struct keyd *self, enum cs_err why)
 	loop_stop(self->loop);
 }
 
-/* The replicator
- * ------------------------------------------------------------------------------------- */
+/* --- The replicator --- */
 
 static void hang_up(struct keyd *self)
 {
@@ -154,8 +153,7 @@ static enum cs_err attach_replicator(struct keyd *self, int fd)
 	return CS_OK;
 }
 
-/* The supervisor
- * ------------------------------------------------------------------------------------- */
+/* --- The supervisor --- */
 
 static enum cs_err take_fd(struct keyd *self, const struct wire_fd *what, int fd)
 {
@@ -220,8 +218,7 @@ static void on_control(void *data, int fd, uint32_t events)
 		cs_warning("a message of the supervisor was not obeyed: %s", cs_err_text(rc));
 }
 
-/* The rest
- * ------------------------------------------------------------------------------------------- */
+/* --- The rest --- */
 
 /* From now on nothing needs a file. */
 static void tighten(struct keyd *self)

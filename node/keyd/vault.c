@@ -181,8 +181,7 @@ enum cs_err vault_key(struct vault *self, const char *id, struct signkey **out)
 	        out); /* the numbers are derived: what is missing or damaged is made again */
 }
 
-/* Exports and custody
- * -------------------------------------------------------------------------------- */
+/* --- Exports and custody --- */
 
 static enum cs_err copy(struct cs_arena *arena, struct cs_bytes from, struct cs_bytes *out)
 {

@@ -4,8 +4,7 @@
 #pragma once
 #include "proto/wire/replication.h"
 
-/* Supervisor <-> role
- * ---------------------------------------------------------------------------------- */
+/* --- Supervisor <-> role --- */
 
 /* The local configuration (node/config), as every role gets it right after exec and again on
  * reload. */
@@ -56,8 +55,7 @@ WIRE_STRUCT(role, WIRE_ROLE);
 #define WIRE_ROLES(F) F(list, roles, role) F(u32, supervisor_pid, 0)
 WIRE_STRUCT(roles, WIRE_ROLES); /* supervisor -> admin, on every change */
 
-/* Replicator <-> keyd
- * ---------------------------------------------------------------------------------- */
+/* --- Replicator <-> keyd --- */
 
 /* Open these bundles, check key against leaf, warm them; answered by one OPENED each, in any order.
  */
@@ -77,8 +75,7 @@ WIRE_STRUCT(resealed, WIRE_RESEALED);
 	F(u32, secret_epoch, 0) F(u64, cached, 0) F(u64, signatures, 0) F(u64, refused, 0)
 WIRE_STRUCT(keyd_state, WIRE_KEYD_STATE);
 
-/* Admin <-> replicator (tag: chosen by admin, returned)
- * ---------------------------------------------------- */
+/* --- Admin <-> replicator (tag: chosen by admin, returned) --- */
 
 /* Objects changed after seq, in order of seq, tombstones too; sealed bundles come without `sealed`.
  */
@@ -177,8 +174,7 @@ WIRE_STRUCT(identity, WIRE_IDENTITY);
 /* A fresh round of the own prober now; answered by OUTCOME when its results are in FACTS. */
 WIRE_STRUCT(ask_probe, WIRE_ASK);
 
-/* Replicator <-> prober
- * -------------------------------------------------------------------------------- */
+/* --- Replicator <-> prober --- */
 
 #define WIRE_PROBE_ROUND(F) F(u64, round, 0) F(list, probes, probe) /* kind, sni, want */
 WIRE_STRUCT(probe_round, WIRE_PROBE_ROUND);

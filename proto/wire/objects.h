@@ -77,8 +77,7 @@ WIRE_STRUCT(object, WIRE_OBJECT);
 	F(text, actor, CS_ID_MAX)
 WIRE_STRUCT(commit, WIRE_COMMIT);
 
-/* Payloads
- * ------------------------------------------------------------------------------------------- */
+/* --- Payloads --- */
 
 /* chain: issuers as they came with the leaf, leaf not among them, self-signed roots left out when
  * served. sealed: PKCS#12 with leaf, key and chain under the bundle passphrase of secret_epoch

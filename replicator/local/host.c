@@ -13,7 +13,7 @@
 #include "proto/base/text.h"
 
 #define WORD 64
-#define SANDBOX_AGE_S 10
+#define SANDBOX_AGE_S 5
 #define DMI "/sys/class/dmi/id/"
 
 struct host {

@@ -78,8 +78,7 @@ static enum cs_err spill(struct state *state)
 	return CS_OK;
 }
 
-/* --- staging
- * ------------------------------------------------------------------------------------------- */
+/* --- staging --- */
 
 static enum cs_err objects_check(const struct wire_piece *piece)
 {
@@ -188,8 +187,7 @@ enum cs_err state_inbox_drop(struct state *self)
 	return inbox_clear_table(self);
 }
 
-/* --- reading back
- * -------------------------------------------------------------------------------------- */
+/* --- reading back --- */
 
 static enum cs_err piece_give(struct cs_bytes bytes, inbox_fn *fn, void *data)
 {

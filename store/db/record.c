@@ -85,8 +85,7 @@ enum cs_err object_copy(
 	return CS_OK;
 }
 
-/* --- commits
- * ------------------------------------------------------------------------------------------- */
+/* --- commits --- */
 
 #define COMMIT_HEAD (HASH_N + HASH_N + 16 + 8)
 

@@ -105,8 +105,7 @@ enum cs_err table_count(struct state *self, MDB_txn *txn, enum table table, size
 	return CS_OK;
 }
 
-/* --- head
- * ---------------------------------------------------------------------------------------------- */
+/* --- head --- */
 
 static void head_check(const char *name, struct cs_bytes value, uint8_t out[HASH_N])
 {

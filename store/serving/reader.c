@@ -82,8 +82,7 @@ enum cs_err serving_attach(const char *dir, size_t map_size, struct serving **ou
 	return CS_OK;
 }
 
-/* --- look-ups
- * ------------------------------------------------------------------------------------------ */
+/* --- look-ups --- */
 
 struct found {
 	struct choice_candidate *v; /* ids live in the transaction */

@@ -77,8 +77,7 @@ static enum cs_err row_put(const struct view *self, MDB_txn *txn, enum view_tabl
 	return CS_OK;
 }
 
-/* --- meta
- * ---------------------------------------------------------------------------------------------- */
+/* --- meta --- */
 
 enum cs_err view_meta_get(const struct view *self, MDB_txn *txn, struct view_meta *out)
 {
@@ -111,8 +110,7 @@ enum cs_err view_meta_put(const struct view *self, MDB_txn *txn, const struct vi
 	return row_put(self, txn, V_META, "view", (struct cs_bytes){ row, sizeof(row) });
 }
 
-/* --- names
- * --------------------------------------------------------------------------------------------- */
+/* --- names --- */
 
 enum cs_err view_names_get(
         const struct view *self, MDB_txn *txn, const char *key, struct view_names *out)
@@ -205,8 +203,7 @@ bool view_key_of(const char *san, char *out)
 	       pki_name_wildcard(normal, out);
 }
 
-/* --- certificates
- * -------------------------------------------------------------------------------------- */
+/* --- certificates --- */
 
 static enum cs_err cert_read(struct cs_bytes row, struct view_cert *out)
 {

@@ -23,8 +23,7 @@ struct serving_writer {
 	struct serving reader;
 };
 
-/* --- opening
- * ------------------------------------------------------------------------------------------- */
+/* --- opening --- */
 
 static enum cs_err remove_file(const char *dir, const char *file)
 {
@@ -118,8 +117,7 @@ enum cs_err serving_open(
 	return CS_OK;
 }
 
-/* --- deriving
- * ------------------------------------------------------------------------------------------ */
+/* --- deriving --- */
 
 /* Ids of certificates that changed, each once and in order. */
 struct ids {
@@ -268,8 +266,7 @@ enum cs_err serving_prepare(struct serving_writer *self, struct state *state,
 	return prepare_once(self, state, arena, changed);
 }
 
-/* --- publishing
- * ---------------------------------------------------------------------------------------- */
+/* --- publishing --- */
 
 bool serving_pending(const struct serving_writer *self, uint64_t *seq)
 {

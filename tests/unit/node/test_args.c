@@ -110,7 +110,7 @@ static void mistakes_are_named_with_what_was_meant(void **state)
 		{ "cert import --passphrase-fiel F x", "did you mean --passphrase-file" },
 		{ "--all probe", "options come after its name" },
 		{ "cert show", "needs: ID" },
-		{ "cert show a b", "takes no \"b\"" },
+		{ "node show a b", "takes no \"b\"" },
 		{ "node list --output", "needs a value" },
 		{ "node list --yes=1", "takes no value" },
 		{ "node list -o yaml", "unknown output form" },
