@@ -137,6 +137,9 @@ asan: ## unit and system tests under AddressSanitizer and UBSan
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) VARIANT=asan all unit-build tools
 	$(Q)/usr/bin/python3 tests/run.py --build build/asan unit system
 ubsan: asan
+unit-asan: build/.deps-test ## unit tests alone under AddressSanitizer and UBSan
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) VARIANT=asan all unit-build
+	$(Q)/usr/bin/python3 tests/run.py --build build/asan unit
 unit-build: $(TESTS)
 tools: $(TOOLS)
 fuzz: ## every fuzz target for FUZZ_SECONDS (default 20) each

@@ -191,12 +191,65 @@ static int load_main(char **argv)
 	return 0;
 }
 
+/* One blocking handshake; true when the leaf's SHA-256 is WANT. */
+static bool serves(SSL_CTX *ctx, const struct sockaddr_in *to, const char *sni, const char *want)
+{
+	unsigned char digest[32];
+	char hex[65] = "";
+	const int one = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
+	SSL *ssl = SSL_new(ctx);
+
+	if (fd < 0 || ssl == NULL)
+		fail("socket");
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	SSL_set_fd(ssl, fd);
+	SSL_set_tlsext_host_name(ssl, sni);
+	if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) == 0 && SSL_connect(ssl) == 1) {
+		X509 *leaf = SSL_get1_peer_certificate(ssl);
+		if (leaf != NULL && X509_digest(leaf, EVP_sha256(), digest, NULL) == 1)
+			for (size_t i = 0; i < sizeof(digest); i++)
+				snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+		X509_free(leaf);
+	}
+	SSL_free(ssl);
+	close(fd);
+	return strcmp(hex, want) == 0;
+}
+
+/* For each line "SNI SHA256": shakes hands until that leaf is served, then prints the monotonic
+ * time. */
+static int watch_main(char **argv)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)strtol(argv[1], NULL, 10)) };
+	SSL_CTX *ctx = client_context();
+	char line[512], sni[300], want[65];
+
+	if (inet_pton(AF_INET, argv[0], &to.sin_addr) != 1 ||
+	        (ntohl(to.sin_addr.s_addr) >> 24) != 127)
+		fail("only loopback");
+	while (fgets(line, sizeof(line), stdin) != NULL) {
+		if (sscanf(line, "%299s %64s", sni, want) != 2)
+			fail("a line is SNI SHA256");
+		const double give_up = clock_of(CLOCK_MONOTONIC) + 30;
+		while (!serves(ctx, &to, sni, want))
+			if (clock_of(CLOCK_MONOTONIC) > give_up)
+				fail("not served in 30 s");
+		printf("%.6f\n", clock_of(CLOCK_MONOTONIC));
+		fflush(stdout);
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 4 && strcmp(argv[1], "watch") == 0)
+		return watch_main(argv + 2);
 	if (argc == 6 && strcmp(argv[1], "floor") == 0)
 		return floor_main(argv + 2);
 	if (argc == 7 && strcmp(argv[1], "load") == 0)
 		return load_main(argv + 2);
-	fail("usage: tlsload floor CERT KEY TICKETS N | load HOST PORT SNI IN_FLIGHT SECONDS");
+	fail("usage: tlsload floor CERT KEY TICKETS N | load HOST PORT SNI IN_FLIGHT SECONDS | "
+	     "watch HOST PORT");
 	return 64;
 }

@@ -157,9 +157,10 @@ class Cluster:
         except KeyError:
             raise AttributeError(name) from None
 
-    def primary(self, name="p1"):
-        self.nodes[name] = Node(self.root, name, "primary").init().start()
-        return self.nodes[name]
+    def primary(self, name="p1", workers="auto"):
+        node = self.nodes[name] = Node(self.root, name, "primary").init()
+        node.config.write_text(node.config.read_text().replace("workers: auto", f"workers: {workers}"))
+        return node.start()
 
     def token(self, node, *more):
         internal = ["--internal", node.internal] if node.role == "backup" else []
