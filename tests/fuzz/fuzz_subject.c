@@ -2,6 +2,7 @@
  * can be encoded, and reads back as itself; and any bytes as a request. */
 #include <stdlib.h>
 #include <string.h>
+#include <openssl/evp.h>
 #include <openssl/ec.h>
 #include "proto/base/limits.h"
 #include "store/pki/csr.h"
