@@ -1,25 +1,14 @@
 #include "node/admin/chains.h"
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <openssl/sha.h>
-#include <openssl/x509.h>
 #include "node/admin/admin.h"
-#include "node/admin/views.h"
-#include "proto/base/log.h"
-#include "store/pki/pem_list.h"
-
-#define TRUST_FILE                                                                                 \
-	"/etc/ssl/certs/ca-certificates.crt" /* Debian's; SSL_CERT_FILE names another              \
-	                                      */
-#define TRUST_MAX (16u << 20)
+#include "store/pki/trust_store.h"
 
 struct chains {
-	struct path_pool *system, *pool, *roots;
-	struct timespec system_at; /* its file's mtime */
+	struct trust_store system;
+	struct path_pool *pool, *roots;
 	uint64_t version; /* of the mirror's CA certificates that POOL has */
 	pthread_mutex_t lock; /* of REST alone; the mirror's guards all else */
 	struct chains_rest rest;
@@ -50,71 +39,6 @@ enum cs_err chains_new(struct chains **out)
 }
 
 /* --- the pools --- */
-
-static enum cs_err add_root(void *data, struct cs_bytes der)
-{
-	const enum cs_err rc = path_pool_add(data, der, true);
-
-	return rc == CS_ENOMEM ? rc : CS_OK; /* what we cannot read is no root for us */
-}
-
-static enum cs_err read_all(int fd, size_t size, struct cs_buf *out)
-{
-	CS_TRY(cs_buf_reserve(out, size));
-	while (out->n < size) {
-		const ssize_t n = read(fd, out->p + out->n, size - out->n);
-		if (n < 0)
-			return CS_EIO;
-		if (n == 0)
-			return CS_OK;
-		out->n += (size_t)n;
-	}
-	return CS_OK;
-}
-
-static enum cs_err load_trust(int fd, const struct stat *st, struct path_pool **out)
-{
-	CS_AUTO(cs_buf_free) struct cs_buf text = cs_buf_new(TRUST_MAX);
-	CS_AUTO(path_pool_free) struct path_pool *pool = NULL;
-
-	if (!S_ISREG(st->st_mode) || st->st_size < 0 || (uint64_t)st->st_size > TRUST_MAX)
-		return CS_EMALFORMED;
-	CS_TRY(path_pool_new(&pool));
-	CS_TRY(read_all(fd, (size_t)st->st_size, &text));
-	CS_TRY(pem_list(cs_buf_view(&text), add_root, pool));
-	*out = CS_STEAL(pool);
-	return CS_OK;
-}
-
-/* The system's roots, read again when the file is another one. Without them only the cluster's own
- * roots count. */
-static enum cs_err refresh_system(struct chains *self)
-{
-	const char *asked = getenv(X509_get_default_cert_file_env());
-	const char *path = asked != NULL ? asked : TRUST_FILE;
-	struct path_pool *pool = NULL;
-	struct stat st;
-
-	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	const bool there = fd >= 0 && fstat(fd, &st) == 0;
-	enum cs_err rc = CS_OK;
-	if (there && (self->system == NULL || st.st_mtim.tv_sec != self->system_at.tv_sec ||
-	                     st.st_mtim.tv_nsec != self->system_at.tv_nsec))
-		rc = load_trust(fd, &st, &pool);
-	if (fd >= 0)
-		close(fd);
-	if (rc == CS_ENOMEM)
-		return rc;
-	if (rc != CS_OK)
-		cs_warning(
-		        "trust store %s: %s; the roots known so far count", path, cs_err_text(rc));
-	if (pool != NULL) {
-		path_pool_free(&self->system);
-		self->system = pool;
-		self->system_at = st.st_mtim;
-	}
-	return self->system != NULL ? CS_OK : path_pool_new(&self->system);
-}
 
 enum cs_err chains_add(struct cs_bytes der, struct path_pool *pool, struct path_pool *roots)
 {
@@ -153,9 +77,10 @@ enum cs_err chains_open(struct call *call, struct chains_scope *out)
 	struct chains *self = admin_chains(call->admin);
 
 	*out = (struct chains_scope){ .mirror = call->mirror, .now = call->now };
-	CS_TRY(refresh_system(self));
+	CS_TRY(trust_store_read(
+	        &self->system, NULL)); /* without it the cluster's own roots count */
 	CS_TRY(refresh_pool(self, call->mirror));
-	out->system = self->system;
+	out->system = self->system.roots;
 	out->pool = self->pool;
 	out->roots = self->roots;
 	CS_TRY(path_pool_new(&out->added));
@@ -223,22 +148,6 @@ enum cs_err chains_judge(const struct chains_scope *scope, const struct pki_cert
 		.now = scope->now };
 
 	return chains_way(&roots, leaf, issuers, arena, out);
-}
-
-enum cs_err chains_warn(json_t *list, const struct pki_cert *leaf, const struct path *path)
-{
-	struct pki_warning found;
-
-	for (size_t i = json_array_size(list); i-- > 0;) {
-		const char *code =
-		        json_string_value(json_object_get(json_array_get(list, i), "code"));
-		if (code != NULL && (strcmp(code, "chain-incomplete") == 0 ||
-		                            strcmp(code, "root-missing") == 0))
-			json_array_remove(list, i);
-	}
-	if (leaf->self_signed || !path_warning(path, &found))
-		return CS_OK;
-	return json_array_append_new(list, view_warning(&found)) == 0 ? CS_OK : CS_ENOMEM;
 }
 
 enum cs_err chains_arrange(const struct pki_cert *leaf, struct wire_blobs given, int64_t now,

@@ -49,6 +49,18 @@ CS_MUST enum cs_err chains_judge(const struct chains_scope *scope, const struct 
         struct wire_blobs issuers, struct cs_arena *arena, struct path *out);
 /* The warnings about chains in LIST ([{code, text}]) become what PATH says. */
 CS_MUST enum cs_err chains_warn(json_t *list, const struct pki_cert *leaf, const struct path *path);
+/* Whose root LEAF leads to: by PATH, as judged, or by a better way over SCOPE and ISSUERS. */
+CS_MUST enum cs_err chains_trust(const struct chains_scope *scope, const struct pki_cert *leaf,
+        struct wire_blobs issuers, const struct path *path, struct cs_arena *arena,
+        enum pki_trust *out);
+/* Both the warnings about chains and those about trust become what PATH, as judged, says. */
+CS_MUST enum cs_err chains_warn_all(const struct chains_scope *scope, json_t *list,
+        const struct pki_cert *leaf, struct wire_blobs issuers, const struct path *path,
+        struct cs_arena *arena);
+/* The same trust for a certificate that is not stored yet, with the CA certificates that come
+ * along. */
+CS_MUST enum cs_err chains_trust_of_new(struct call *call, const struct pki_cert *leaf,
+        struct wire_blobs issuers, struct wire_blobs cas, enum pki_trust *out);
 /* CHOICE for LEAF of BUNDLE in MODE; mode 0: automatic where that is complete, else current. */
 CS_MUST enum cs_err chains_resolve(const struct chains_scope *scope, const struct pki_cert *leaf,
         const struct wire_bundle *bundle, uint32_t mode, struct cs_arena *arena,

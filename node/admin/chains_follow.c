@@ -110,7 +110,7 @@ static enum cs_err tell(struct follow *self, const struct pki_cert *leaf,
 		return CS_OK;
 	CS_TRY(chains_issuers(self->call->mirror, chain, bundle, arena, &issuers));
 	CS_TRY(chains_judge(&self->scope, leaf, issuers, arena, &path));
-	return chains_warn(list, leaf, &path);
+	return chains_warn_all(&self->scope, list, leaf, issuers, &path, arena);
 }
 
 static enum cs_err new_bundle(struct follow *self, const struct wire_change *change)

@@ -25,10 +25,16 @@ static enum cs_err judge(
 enum cs_err route_chain_warnings(
         struct call *call, const struct pki_cert *leaf, struct wire_blobs issuers, json_t *list)
 {
+	struct chains_scope scope;
 	struct path path;
 
-	CS_TRY(judge(call, leaf, issuers, &path));
-	return chains_warn(list, leaf, &path);
+	enum cs_err rc = chains_open(call, &scope);
+	if (rc == CS_OK)
+		rc = chains_judge(&scope, leaf, issuers, call->arena, &path);
+	if (rc == CS_OK)
+		rc = chains_warn_all(&scope, list, leaf, issuers, &path, call->arena);
+	chains_close(&scope);
+	return rc;
 }
 
 /* --- show --- */

@@ -99,10 +99,13 @@ static const char *friendly(
 }
 
 static enum cs_err warning_codes(struct call *call, const struct scene *scene,
-        const struct wire_bundle *bundle, const struct scene_cert *cert, struct wire_texts *out)
+        const struct wire_submit *in, const struct scene_cert *cert, struct wire_texts *out)
 {
-	const struct pki_surroundings around = view_around(scene, cert);
+	const struct wire_bundle *bundle = in->bundle;
+	struct pki_surroundings around = view_around(scene, cert);
 	struct pki_warning found[PKI_WARNINGS_MAX];
+
+	CS_TRY(chains_trust_of_new(call, cert->leaf, bundle->chain, in->cas, &around.trust));
 	const size_t n = pki_warnings_among(cert->leaf, bundle->chain.v, bundle->chain.n, call->now,
 	        &around, found, CS_COUNT(found));
 	const char **v = cs_arena_take(call->arena, (n + 1) * sizeof(*v));
@@ -183,7 +186,7 @@ static enum cs_err decide_new(struct call *call, const struct wire_submit *in,
 	if (d.activate && d.replaces != NULL && !arg_has(call->args, "name") &&
 	        d.replaces->name[0] != '\0')
 		life.name = cert.name = d.replaces->name; /* the successor inherits it */
-	CS_TRY(warning_codes(call, &d.after, in->bundle, &cert, &life.warnings));
+	CS_TRY(warning_codes(call, &d.after, in, &cert, &life.warnings));
 	CS_TRY(plan_put(plan, OBJECT_BUNDLE, in->id, in->bundle));
 	return activate_plan(call, scene, &cert, in->bundle, &life, &d, plan);
 }

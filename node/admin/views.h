@@ -14,7 +14,8 @@ json_t *view_cert(const struct scene *scene, const struct scene_cert *cert,
         const struct wire_certificate *life);
 /* CERT of a CA certificate of the pool: OBJECT is an OBJECT_CA. */
 json_t *view_ca(const struct mirror_object *object, int64_t now);
-/* What the other certificates of SCENE make of CERT, Active or about to be. */
+/* What the other certificates of SCENE make of CERT, Active or about to be; where its path ends is
+ * for chains_trust to say. */
 struct pki_surroundings view_around(const struct scene *scene, const struct scene_cert *cert);
 /* All warnings that CERT deserves now: [{code, severity, text, next}]. */
 json_t *view_warnings(

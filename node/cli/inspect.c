@@ -4,6 +4,7 @@
 #include "node/cli/api.h"
 #include "node/cli/file.h"
 #include "node/cli/files.h"
+#include "node/cli/trust.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "store/pki/intake.h"
@@ -81,11 +82,13 @@ static void add_leaf_warning(json_t *list, const struct pki_warning *w)
 	                                    text_json(w->text), "next", w->remedy));
 }
 
-static void leaf_warnings(json_t *list, const struct intake_pair *pair)
+static void leaf_warnings(json_t *list, const struct intake *in, const struct intake_pair *pair)
 {
 	struct pki_warning warnings[PKI_WARNINGS_MAX];
-	const size_t n = pki_cert_warnings(pair->leaf, pair->chain, pair->chain_count,
-	        cs_clock_wall_s(), warnings, PKI_WARNINGS_MAX);
+	const int64_t now = cs_clock_wall_s();
+	const struct pki_surroundings around = { .trust = trust_of_pair(in, pair, now, NULL) };
+	const size_t n = pki_warnings_among(pair->leaf, pair->chain, pair->chain_count, now,
+	        &around, warnings, PKI_WARNINGS_MAX);
 
 	for (size_t i = 0; i < n; i++)
 		add_leaf_warning(list, &warnings[i]);
@@ -109,7 +112,7 @@ static json_t *document(const struct intake *in)
 		add_certificate(certificates, pairs[i].leaf);
 		for (size_t k = 0; k < pairs[i].chain_count; k++)
 			add_der(certificates, pairs[i].chain[k]);
-		leaf_warnings(warnings, &pairs[i]);
+		leaf_warnings(warnings, in, &pairs[i]);
 		has_key = has_key || pairs[i].pkcs8.n > 0;
 	}
 	const struct pki_cert *subject = intake_leaf(in);

@@ -185,18 +185,33 @@ static void names(struct list *list, const struct pki_cert *leaf)
 	}
 }
 
-static void trust(
+static void anchor(
         struct list *list, const struct pki_cert *leaf, const struct pki_surroundings *around)
 {
-	if (leaf->self_signed)
-		warn(list, "self-signed", BUY, "self-signed: browsers warn; " PRIVATE_NOTE);
-	else if (around->trust == PKI_TRUST_PRIVATE)
+	if (!leaf->self_signed && around->trust == PKI_TRUST_PRIVATE)
 		warn(list, "private-ca", BUY,
 		        "its path does not end in the trust store of this system: " PRIVATE_NOTE);
 	if (around->trust == PKI_TRUST_PUBLIC && leaf->sct_count < SCTS_MIN)
 		warn(list, "no-scts", "have the CA issue it with embedded SCTs",
 		        "%zu signed certificate timestamps inside; browsers want %d of a public CA",
 		        leaf->sct_count, SCTS_MIN);
+}
+
+size_t pki_warnings_of_trust(
+        const struct pki_cert *leaf, enum pki_trust trust, struct pki_warning *out, size_t max)
+{
+	const struct pki_surroundings around = { .trust = trust };
+	struct list list = { out, max, 0 };
+
+	lifetime(&list, leaf, &around);
+	anchor(&list, leaf, &around);
+	return list.n;
+}
+
+bool pki_warning_by_trust(const char *code)
+{
+	return strcmp(code, "long-lifetime") == 0 || strcmp(code, "private-ca") == 0 ||
+	       strcmp(code, "no-scts") == 0;
 }
 
 static void others(struct list *list, const struct pki_surroundings *around)
@@ -261,7 +276,9 @@ size_t pki_warnings_among(const struct pki_cert *leaf, const struct cs_bytes *ch
 	strength(&list, leaf);
 	names(&list, leaf);
 	purpose(&list, leaf);
-	trust(&list, leaf, around);
+	if (leaf->self_signed)
+		warn(&list, "self-signed", BUY, "self-signed: browsers warn; " PRIVATE_NOTE);
+	anchor(&list, leaf, around);
 	path(&list, leaf, chain, chain_count);
 	others(&list, around);
 	return list.n;

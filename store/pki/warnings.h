@@ -28,6 +28,10 @@ size_t pki_warnings_among(const struct pki_cert *leaf, const struct cs_bytes *ch
 /* The same of what LEAF and CHAIN say alone. */
 size_t pki_cert_warnings(const struct pki_cert *leaf, const struct cs_bytes *chain,
         size_t chain_count, int64_t now, struct pki_warning *out, size_t max);
+/* Only those that follow from where its path ends. */
+size_t pki_warnings_of_trust(
+        const struct pki_cert *leaf, enum pki_trust trust, struct pki_warning *out, size_t max);
+bool pki_warning_by_trust(const char *code);
 /* Only those that follow from the clock. */
 size_t pki_warnings_now(
         const struct pki_cert *leaf, int64_t now, struct pki_warning *out, size_t max);

@@ -154,3 +154,23 @@ def test_build_needs_no_daemon(folder):
     for code, args in [(64, []), (64, ["--leaf", leaf.pem, "--at", "yesterday"]), (66, ["--leaf", folder / "absent"]), (65, ["--leaf", none])]:
         r = certspan("chain", "build", *args)
         assert r.code == code and "next:" in r.err, (args, r)
+
+
+def test_inspect_tells_whose_root_it_is(folder):
+    root = CA(folder / "r", "Some Root")
+    sub = SubCA(folder / "i", root)
+    leaf = sub.issue(["a.test"], days=900)
+    pile = folder / "pile.pem"
+    pile.write_bytes(b"".join(c.pem.read_bytes() for c in (leaf, sub.cert, root.cert)))
+
+    def warned(store):
+        r = certspan("-o", "json", "cert", "inspect", pile, env={"SSL_CERT_FILE": str(store)})
+        assert r.code == 0, r
+        return {w["code"]: w.get("severity") for w in r.json["warnings"]}
+
+    public = warned(root.cert.pem)
+    assert "private-ca" not in public and public["no-scts"] == "warning" and public["long-lifetime"] == "warning", public
+    private = warned(CA(folder / "o", "Other").cert.pem)
+    assert private["private-ca"] == "warning" and "no-scts" not in private and private["long-lifetime"] == "info", private
+    unknown = warned(folder / "absent")  # no trust store: nothing is said
+    assert "private-ca" not in unknown and "no-scts" not in unknown, unknown
