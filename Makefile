@@ -166,7 +166,7 @@ format:
 $(B)/tests/bench/%: $(B)/tests/bench/%.o
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg,libssl libcrypto)
-$(B)/tests/bench/mint: $(B)/tests/bench/mint.o $(call lib,store) $(call lib,proto)
+$(B)/tests/bench/mint $(B)/tests/bench/chains: $(B)/tests/bench/%: $(B)/tests/bench/%.o $(call lib,store) $(call lib,proto)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg,libcrypto lmdb libprotobuf-c libsodium)
 $(B)/tests/tools/%: $(B)/tests/tools/%.o $(call lib,store) $(call lib,proto)
@@ -190,7 +190,7 @@ RUNS ?= 1000
 sim: $(B)/tests/sim/sim ## the replication rules on a fake network: SEED=n RUNS=m
 	$(Q)$< -s $(SEED) -r $(RUNS)
 sim-build: $(SIMS)
-bench: all $(B)/tests/bench/tlsload $(B)/tests/bench/mint ## measure, with the floors of the same run; BENCH=list,import picks parts; writes build/bench.json
+bench: all $(B)/tests/bench/tlsload $(B)/tests/bench/mint $(B)/tests/bench/chains ## measure, with the floors of the same run; BENCH=list,import picks parts; writes build/bench.json
 	$(Q)/usr/bin/python3 tests/bench/bench.py --build $(B) $(if $(BENCH),--only $(BENCH))
 
 SHARED_FOLDERS := man/man1 man/man5 man/man8 certspan bash-completion/completions zsh/site-functions
