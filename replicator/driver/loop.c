@@ -185,10 +185,12 @@ static int run(struct replicator *self)
 {
 	enum cs_err rc = start_all(self);
 
-	if (rc == CS_OK) {
-		serve_settle(self);
+	/* Ready before the first view: deriving 100,000 certificates anew takes longer than the
+	 * supervisor waits, and what was published before is being served all the while. */
+	if (rc == CS_OK)
 		rc = role_ready(&self->role, "");
-	}
+	if (rc == CS_OK)
+		serve_settle(self);
 	while (rc == CS_OK && !self->stop) {
 		turn(self);
 		rc = self->fatal;
