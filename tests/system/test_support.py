@@ -2,13 +2,14 @@
 import base64
 import json
 import os
+import shutil
 import stat
 import subprocess
 import zipfile
 
 import pytest
 
-from cluster import certspan
+from cluster import BIN, certspan
 from pki import key, openssl
 
 VOLATILE = {"host.json"}
@@ -124,7 +125,8 @@ def test_a_user_who_may_not_read_the_store_is_told(cluster, folder):
     cluster.primary()
     cluster.p1.stop()
     folder.chmod(0o777)
-    r = subprocess.run([str(__import__("cluster").BIN / "certspan"), "--config", str(cluster.p1.config), "-o", "json", "support", "bundle", str(folder / "x.zip")],
+    program = shutil.copy(BIN / "certspan", folder)  # that user may not be able to walk to the build
+    r = subprocess.run([program, "--config", str(cluster.p1.config), "-o", "json", "support", "bundle", str(folder / "x.zip")],
                        text=True, capture_output=True, user=65534, group=65534, extra_groups=[])
     assert r.returncode == 0, r
     assert any("may not read" in m["why"] for m in json.loads(r.stdout)["missing"]), r.stdout
