@@ -26,26 +26,6 @@ struct mirror {
 	uint64_t seq;
 };
 
-static const struct wire_type *payload_type(uint32_t kind)
-{
-	static const struct wire_type *const types[OBJECT_KIND_END] = { [OBJECT_BUNDLE] =
-		                                                                &wire_bundle_type,
-		[OBJECT_CERTIFICATE] = &wire_certificate_type,
-		[OBJECT_CA] = &wire_ca_type,
-		[OBJECT_DEFAULT] = &wire_default_choice_type,
-		[OBJECT_NODE] = &wire_node_type,
-		[OBJECT_SETTING] = &wire_setting_type,
-		[OBJECT_ACTIVATION] = &wire_activation_type,
-		[OBJECT_SYNCSET] = &wire_syncset_type,
-		[OBJECT_SECRET] = &wire_secret_type,
-		[OBJECT_EXPORT] = &wire_export_type,
-		[OBJECT_RECOVERY] = &wire_recovery_type,
-		[OBJECT_REQUEST] = &wire_request_type,
-		[OBJECT_CHAIN] = &wire_chain_type };
-
-	return kind < OBJECT_KIND_END ? types[kind] : NULL;
-}
-
 static int by_id(const void *a, const void *b)
 {
 	return strcmp(((const struct mirror_object *)a)->id, ((const struct mirror_object *)b)->id);
@@ -166,7 +146,7 @@ static enum cs_err item_new(
 
 static enum cs_err take(struct mirror *self, const struct wire_object *object)
 {
-	const struct wire_type *type = payload_type(object->kind);
+	const struct wire_type *type = object_payload_type(object->kind);
 
 	if (type == NULL)
 		return CS_OK; /* what later versions add */

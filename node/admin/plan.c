@@ -1,24 +1,6 @@
 #include "node/admin/plan.h"
 #include <string.h>
 
-static const struct wire_type *type_of(uint32_t kind)
-{
-	static const struct wire_type *const types[OBJECT_KIND_END] = { [OBJECT_BUNDLE] =
-		                                                                &wire_bundle_type,
-		[OBJECT_CERTIFICATE] = &wire_certificate_type,
-		[OBJECT_CA] = &wire_ca_type,
-		[OBJECT_DEFAULT] = &wire_default_choice_type,
-		[OBJECT_NODE] = &wire_node_type,
-		[OBJECT_SETTING] = &wire_setting_type,
-		[OBJECT_ACTIVATION] = &wire_activation_type,
-		[OBJECT_EXPORT] = &wire_export_type,
-		[OBJECT_RECOVERY] = &wire_recovery_type,
-		[OBJECT_REQUEST] = &wire_request_type,
-		[OBJECT_CHAIN] = &wire_chain_type };
-
-	return types[kind];
-}
-
 struct plan plan_new(const struct mirror *mirror, struct cs_arena *arena)
 {
 	return (struct plan){ .arena = arena, .generation = mirror_generation(mirror) };
@@ -44,7 +26,7 @@ enum cs_err plan_put(struct plan *self, uint32_t kind, const char *id, const voi
 {
 	CS_AUTO(cs_buf_free) struct cs_buf buf = cs_buf_new(CS_OBJECT_MAX);
 
-	CS_TRY(wire_encode(type_of(kind), payload, &buf));
+	CS_TRY(wire_encode(object_payload_type(kind), payload, &buf));
 	const char *copy = cs_arena_text(self->arena, (const char *)buf.p, buf.n);
 	const char *own = cs_arena_text(self->arena, id, strlen(id));
 	if (copy == NULL || own == NULL)

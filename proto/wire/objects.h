@@ -26,6 +26,9 @@ enum object_kind {
 	OBJECT_KIND_END
 };
 const char *object_kind_name(uint32_t kind); /* "bundle"; "?" */
+/* The message that a payload of KIND is; NULL for the floor, which the store reads itself, and for
+ * kinds that nobody reads yet. */
+const struct wire_type *object_payload_type(uint32_t kind);
 
 enum node_role { ROLE_NONE = 0, ROLE_PRIMARY = 1, ROLE_BACKUP = 2, ROLE_TRAFFIC = 3 };
 const char *node_role_name(uint32_t role); /* "primary" */

@@ -1,4 +1,4 @@
-/* The words that stand for numbers in objects.h and replication.h. */
+/* The words and payloads that stand for numbers in objects.h and replication.h. */
 #include <string.h>
 #include "proto/wire/replication.h"
 
@@ -67,4 +67,24 @@ const char *probe_result_name(uint32_t result)
 	static const char *const words[] = { "unknown", "match", "old", "default", "wrong",
 		"down" };
 	return word(words, CS_COUNT(words), result);
+}
+
+const struct wire_type *object_payload_type(uint32_t kind)
+{
+	static const struct wire_type *const types[OBJECT_KIND_END] = { [OBJECT_BUNDLE] =
+		                                                                &wire_bundle_type,
+		[OBJECT_CERTIFICATE] = &wire_certificate_type,
+		[OBJECT_CA] = &wire_ca_type,
+		[OBJECT_DEFAULT] = &wire_default_choice_type,
+		[OBJECT_NODE] = &wire_node_type,
+		[OBJECT_SETTING] = &wire_setting_type,
+		[OBJECT_ACTIVATION] = &wire_activation_type,
+		[OBJECT_SYNCSET] = &wire_syncset_type,
+		[OBJECT_SECRET] = &wire_secret_type,
+		[OBJECT_EXPORT] = &wire_export_type,
+		[OBJECT_RECOVERY] = &wire_recovery_type,
+		[OBJECT_REQUEST] = &wire_request_type,
+		[OBJECT_CHAIN] = &wire_chain_type };
+
+	return kind < OBJECT_KIND_END ? types[kind] : NULL;
 }
