@@ -115,6 +115,7 @@ def test_a_foreign_recovery_file_unlocks_nothing(cluster, folder, ca):
     other.mkdir()
     assert init(other, "--recovery", other / "r.txt", "--recovery-passphrase-file", folder / "secret").code == 0
     node.ok("--yes", "key", "lock")
+    eventually(lambda: not node.json("key", "status")["unlocked"], what="status tells of the lock")
     r = node.cli("key", "unlock", "--recovery", other / "r.txt", "--passphrase-file", folder / "secret")
     assert r.code == 65 and not node.json("key", "status")["unlocked"], r
     node.ok("key", "unlock")
